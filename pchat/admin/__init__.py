@@ -1,0 +1,1 @@
+"""Administration: api (the rules' one door), socket, and pchatctl with one module a noun."""

@@ -1,0 +1,1 @@
+"""People, groups and domains: people (the model), local (kept in the store)."""

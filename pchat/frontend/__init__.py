@@ -1,0 +1,1 @@
+"""Standalone front end: user_agent (dispatch), registrar, provisioning, presence, subscriptions."""

@@ -1,0 +1,129 @@
+"""The internal seams: what one package may know of another.
+
+Reading order is the way of a message: wire, dialog, command, room, store, fan-out.
+Public to others is only `pchat.icompliance`; everything here may change with any release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from pchat.sip.message import Request, Response
+    from pchat.store.messages import AppendOutcome, NewMessage
+
+SqlValue = str | int | float | bytes | None
+Row = tuple[Any, ...]
+
+
+class IResponseReceiver(Interface):
+    """Who waits for the answer to a request of ours."""
+
+    def response_received(response: Response, cseq: int) -> None:
+        """Take a final response.
+
+        Args:
+            response: The response, status 200 to 699.
+            cseq: Number of the request that it answers.
+        """
+
+    def response_missing(cseq: int) -> None:
+        """Learn that no final response came in time, or that the connection is gone."""
+
+
+class ISipConnection(Interface):
+    """One connection of a peer, as dialogs and the front end see it.
+
+    Everything sent within one reactor turn leaves as one write, in the order of the calls.
+    """
+
+    peer = Attribute("Text for the log: address and port of the peer, ``192.0.2.7:49152``.")
+    transport_name = Attribute("``TLS`` or ``TCP``, as it stands in a Via.")
+    local_address = Attribute("Our side as it stands in Via and Contact: ``host:port``, IPv6 in brackets.")
+    user = Attribute("`pchat.directory.people.Principal` signed in on this connection, or None.")
+    association = Attribute("`pchat.auth.signature.Association` that signs what we send, or None.")
+    connected = Attribute("False once the connection is lost or being closed.")
+
+    def respond(request: Request, response: Response) -> None:
+        """Sign and send the response to a request that came by this connection."""
+
+    def start_request(request: Request, receiver: object | None) -> None:
+        """Sign and send a request of ours; give its final response to an `IResponseReceiver`."""
+
+    def send(data: bytes) -> None:
+        """Send bytes that are already a whole signed message (the fan-out path)."""
+
+    def expect_response(call_id: str, cseq: int, method: str, receiver: object) -> None:
+        """Register who gets the final response to a request that was sent by `send`."""
+
+    def close(reason: str) -> None:
+        """Send what is waiting, then close; ``reason`` goes to the log."""
+
+    def abort(reason: str) -> None:
+        """Close at once, dropping what is waiting; ``reason`` goes to the log."""
+
+
+class ITransaction(Protocol):
+    """What a transaction body may await, on every engine: nothing but these."""
+
+    async def query(self, sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        """Run a statement that returns rows."""
+
+    async def run(self, sql: str, args: Sequence[SqlValue] = ()) -> int:
+        """Run a statement and return the number of rows it touched."""
+
+    async def run_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Run one statement for each row of arguments."""
+
+
+class Body(Protocol):
+    """A transaction body: ``async def body(txn, *args)``; takes and returns values, never room objects."""
+
+    def __call__(self, txn: ITransaction, *args: Any) -> Coroutine[Any, Any, Any]: ...
+
+
+class IStore(Interface):
+    """The chat store: SQLite embedded, PostgreSQL in production; one contract test suite.
+
+    SQL is written with ``%s`` for arguments; a literal ``%`` is not allowed.
+    """
+
+    def start() -> Deferred[None]:
+        """Open the store and apply missing schema steps."""
+
+    def stop() -> Deferred[None]:
+        """Finish what was accepted, then close."""
+
+    def write(body: Body, *args: Any) -> Deferred[Any]:
+        """Run a body in a transaction; fires after its commit, in commit order.
+
+        Raises:
+            StoreUnavailable: Certainly nothing was committed.
+            OutcomeUnknown: Never seen by callers of ``append``; it resolves the doubt itself.
+        """
+
+    def read(body: Body, *args: Any) -> Deferred[Any]:
+        """Run a body that only reads, on a connection of its own; never waits for writers."""
+
+    def append(messages: Sequence[NewMessage]) -> Deferred[list[AppendOutcome]]:
+        """Commit messages with their chat ids and their compliance events, grouped with all that waits.
+
+        Fires after the commit, in commit order; one outcome a message, in the order given.
+
+        Raises:
+            StoreUnavailable: Certainly none of them was committed.
+        """
+
+    def describe() -> dict[str, Any]:
+        """Tell engine, location without secrets, schema version and queue depth, for ``pchatctl status``."""
+
+
+Random = Callable[[int], bytes]
+"""``random(n)`` returns n unpredictable bytes; `secrets.token_bytes` outside tests."""
+
+Later = Awaitable[Any]

@@ -1,0 +1,1 @@
+"""Fakes that are verified against the interfaces, and a whole server in memory."""

@@ -1,0 +1,1 @@
+"""HTTP: site (bounded requests), health."""

@@ -1,0 +1,1 @@
+"""XCCOS: codes, parser, commands, writer; no I/O, no rules."""
