@@ -32,7 +32,8 @@ class ResponseCode(Enum):
     @property
     def number(self) -> int:
         """The value of ``resp/@code``."""
-        return self.value[0] if isinstance(self.value, tuple) else self.value
+        value: int | tuple[int, str] = self.value
+        return value[0] if isinstance(value, tuple) else value
 
     @property
     def symbol(self) -> str:

@@ -1,0 +1,55 @@
+"""How much a peer may put into one envelope and one command."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class XmlLimits:
+    """What `pchat.xccos.parser.parse_envelope` accepts.
+
+    Args:
+        body_bytes: Bytes of one INFO body. The longest thing a client sends is a post; pidgin-sipe was seen
+            to put 70 000 characters into one INFO.
+        depth: Levels of elements, the root counted. The deepest known form has six
+            (``xccos/cmd/data/role/add`` and ``…/bcq/…``); beyond is an attack on recursive readers.
+        elements: Elements in one document. The largest useful one is a bulk join: one element a room.
+        attributes: Attributes on one element. The richest known element has twelve.
+        items: Commands and posts in one envelope. Clients send one; each may cost a transaction.
+        identifier_chars: Characters of ``envid`` and ``seqid``, 64-bit decimals that are echoed unread.
+        name_chars: Characters of a command's name, which is echoed and logged.
+        uri_chars: Characters of the room URI of a post.
+
+    Source: docs/spec/xccos.md sections 2.1, 2.2 and 3.9.
+    """
+
+    body_bytes: int = 262_144
+    depth: int = 16
+    elements: int = 5_000
+    attributes: int = 64
+    items: int = 32
+    identifier_chars: int = 64
+    name_chars: int = 64
+    uri_chars: int = 1_024
+
+
+@frozen
+class CommandLimits:
+    """What the arguments of one command may be.
+
+    Args:
+        rooms: Rooms in one bulk join; pidgin-sipe joins all windows it had open in one.
+        uri_chars: Characters of any URI.
+        criteria_chars: Characters of a search text; no name is longer than 256.
+
+    Source: docs/spec/xccos.md sections 3.4 and 3.5.
+    """
+
+    rooms: int = 1_000
+    uri_chars: int = 1_024
+    criteria_chars: int = 256
+
+
+DEFAULT_XML_LIMITS = XmlLimits()
+DEFAULT_COMMAND_LIMITS = CommandLimits()
