@@ -1,0 +1,145 @@
+"""People, domains and policies of the chat store, held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pchat.directory.people import Principal, PrincipalKind, PrincipalState, principal_key
+from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord
+
+
+class LocalDirectory:
+    """Answers who somebody is, what he is part of, and whether chat is on for him.
+
+    It only holds what the store has: `load` and the ``apply`` methods take records read from there.
+
+    Source: docs/spec/persistent-chat-server.md sections 2.4 and 3.5 (P-16).
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Principal] = {}
+        self._by_key: dict[str, Principal] = {}
+        self._affiliations: dict[int, frozenset[int]] = {}
+        self._user_policies: dict[int, PolicyRecord] = {}
+        self._global_policy = PolicyRecord("global", 0, False, "")
+
+    def load(self, snapshot: PeopleSnapshot) -> None:
+        """Take over everything from the store; principals already known keep their objects."""
+        self._by_key.clear()
+        self._affiliations.clear()
+        self._user_policies.clear()
+        self._global_policy = PolicyRecord("global", 0, False, "")
+        for record in snapshot.principals:
+            self.apply_principal(record)
+        for policy in snapshot.policies:
+            self.apply_policy(policy)
+
+    def apply_principal(self, record: PrincipalRecord) -> Principal:
+        """Take over one principal after its change was committed."""
+        principal = self._by_id.get(record.principal_id)
+        if principal is None:
+            principal = _principal(record)
+            self._by_id[principal.id] = principal
+        else:
+            if self._by_key.get(principal.key) is principal:
+                del self._by_key[principal.key]
+            _update(principal, record)
+        if principal.state is PrincipalState.REMOVED:
+            self._user_policies.pop(principal.id, None)
+        else:
+            self._by_key[principal.key] = principal
+        if principal.kind is not PrincipalKind.USER:
+            # A new domain may be a new affiliation of everybody in it.
+            self._affiliations.clear()
+        else:
+            self._affiliations.pop(principal.id, None)
+        return principal
+
+    def apply_policy(self, policy: PolicyRecord) -> None:
+        """Take over one policy after its change was committed."""
+        if policy.scope == "global":
+            self._global_policy = policy
+        else:
+            self._user_policies[policy.principal_id] = policy
+
+    def by_uri(self, text: str) -> Principal | None:
+        """Find who is meant by a SIP URI, a domain or a group URI; removed principals are not found."""
+        return self._by_key.get(principal_key(text))
+
+    def by_id(self, principal_id: int) -> Principal | None:
+        """Find a principal by its number; removed ones too, since messages name them."""
+        return self._by_id.get(principal_id)
+
+    def users(self) -> Iterator[Principal]:
+        """Go through all user accounts that are not removed, in the order of their numbers."""
+        return (principal for principal in self.principals() if principal.kind is PrincipalKind.USER)
+
+    def principals(self) -> Iterator[Principal]:
+        """Go through all principals that are not removed, in the order of their numbers."""
+        return (
+            self._by_id[number]
+            for number in sorted(self._by_id)
+            if self._by_id[number].state is not PrincipalState.REMOVED
+        )
+
+    def affiliations(self, principal: Principal) -> frozenset[int]:
+        """Tell the numbers under which a principal may have been granted something.
+
+        Returns:
+            His own number, and that of his domain if it is a principal. Groups come later.
+
+        Source: docs/spec/persistent-chat-server.md section 2.4 (M-8).
+        """
+        known = self._affiliations.get(principal.id)
+        if known is None:
+            known = frozenset(self._affiliated(principal))
+            self._affiliations[principal.id] = known
+        return known
+
+    def _affiliated(self, principal: Principal) -> Iterable[int]:
+        yield principal.id
+        if principal.kind is PrincipalKind.USER:
+            domain = self._by_key.get(principal.domain)
+            if domain is not None and domain.kind is PrincipalKind.DOMAIN:
+                yield domain.id
+
+    def enabled(self, principal: Principal) -> bool:
+        """Tell whether chat is on for a user: his own policy beats the global one, the default is no.
+
+        Source: docs/spec/persistent-chat-server.md section 3.5 (P-16).
+        """
+        if principal.kind is not PrincipalKind.USER or principal.state is not PrincipalState.ACTIVE:
+            return False
+        return self._user_policies.get(principal.id, self._global_policy).enabled
+
+    def policies(self) -> list[PolicyRecord]:
+        """Tell the policies in force: the global one first, then those of users by number."""
+        return [self._global_policy, *(self._user_policies[key] for key in sorted(self._user_policies))]
+
+    def has_own_policy(self, principal: Principal) -> bool:
+        """Tell whether a policy of his own beats the global one for a user."""
+        return principal.id in self._user_policies
+
+
+def _principal(record: PrincipalRecord) -> Principal:
+    return Principal(
+        id=record.principal_id,
+        guid=record.guid,
+        uri=record.uri,
+        key=record.uri_folded,
+        kind=PrincipalKind(record.kind),
+        name=record.name,
+        display_name=record.display_name,
+        company=record.company,
+        email=record.email,
+        state=PrincipalState(record.state),
+    )
+
+
+def _update(principal: Principal, record: PrincipalRecord) -> None:
+    principal.key = record.uri_folded
+    principal.name = record.name
+    principal.display_name = record.display_name
+    principal.company = record.company
+    principal.email = record.email
+    principal.state = PrincipalState(record.state)

@@ -1,0 +1,149 @@
+"""The settings of the channel service that operators change while it runs, with their ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from attrs import define, field, fields, frozen
+
+from pchat.errors import AdministrationRefused
+from pchat.xccos.codes import ResponseCode
+
+UINT32 = 0xFFFF_FFFF
+
+
+@frozen
+class WholeNumber:
+    """A setting that is a whole number within a range, both ends included."""
+
+    low: int
+    high: int
+
+    def read(self, name: str, text: str) -> int:
+        """Read what the operator typed.
+
+        Raises:
+            AdministrationRefused: No whole number, or out of range.
+        """
+        digits = text.strip()
+        if (
+            digits.isascii()
+            and digits.isdecimal()
+            and len(digits) <= 10
+            and self.low <= int(digits) <= self.high
+        ):
+            return int(digits)
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT,
+            f"{name} must be a whole number from {self.low} to {self.high}, not {text[:40]!r}",
+        )
+
+
+@frozen
+class WebAddress:
+    """A setting that is an http or https address, or empty."""
+
+    #: As long as an add-in's address (L-2).
+    length: int = 255
+
+    def read(self, name: str, text: str) -> str:
+        """Read what the operator typed.
+
+        Raises:
+            AdministrationRefused: No absolute http or https address.
+        """
+        address = text.strip()
+        if not address:
+            return ""
+        try:
+            parts = urlsplit(address)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if not good or len(address) > self.length or not address.isascii() or not address.isprintable():
+            raise AdministrationRefused(
+                ResponseCode.ERROR_INVALID_ARGUMENT,
+                f"{name} must be an http:// or https:// address, at most {self.length} characters, or empty",
+            )
+        return address
+
+
+@define
+class Settings:
+    """The values in force; one object for the whole server, changed in place.
+
+    Args:
+        participant_update_limit: Users in a room above which join and part are no longer told.
+        default_history: Messages that a joiner is given.
+        message_size_limit: UTF-8 bytes of a message.
+        story_size_limit: UTF-8 bytes of a message that begins with ``[STORY]``.
+        search_limit: Hits that any query returns at most.
+        max_file_size_kb: Size of a file, in units of 1 024 bytes.
+        room_management_url: Page for room management; empty means the built-in one.
+
+    Source: docs/spec/persistent-chat-server.md sections 9 and 15; the sizes are our own choice.
+    """
+
+    participant_update_limit: int = field(default=75, metadata={"form": WholeNumber(0, UINT32)})
+    default_history: int = field(default=30, metadata={"form": WholeNumber(1, 500)})
+    # The body limit of a SIP message must hold the largest message with its RTF.
+    message_size_limit: int = field(default=8_000, metadata={"form": WholeNumber(1, 65_536)})
+    story_size_limit: int = field(default=65_536, metadata={"form": WholeNumber(1, 262_144)})
+    search_limit: int = field(default=999, metadata={"form": WholeNumber(1, 10_000)})
+    max_file_size_kb: int = field(default=20_000, metadata={"form": WholeNumber(0, UINT32)})
+    room_management_url: str = field(default="", metadata={"form": WebAddress()})
+
+    def load(self, stored: Mapping[str, str]) -> None:
+        """Take over what the store has; what it does not have gets its default.
+
+        Args:
+            stored: By name with hyphens, as `apply` is given them.
+        """
+        for attribute in fields(Settings):
+            setattr(self, attribute.name, attribute.default)
+        for name, text in stored.items():
+            # A newer server of the pool may have settings that this one does not know.
+            if name in names():
+                self.apply(name, text)
+
+    def apply(self, name: str, text: str) -> None:
+        """Change one setting.
+
+        Raises:
+            AdministrationRefused: No such setting, or not a value of it.
+        """
+        setattr(self, _attribute(name), check_setting(name, text))
+
+    def shown(self) -> dict[str, int | str]:
+        """Tell all settings by name with hyphens, in the order of this class."""
+        return {_option(attribute.name): getattr(self, attribute.name) for attribute in fields(Settings)}
+
+
+def names() -> list[str]:
+    """Tell the names of all settings, with hyphens, as operators type them."""
+    return [_option(attribute.name) for attribute in fields(Settings)]
+
+
+def check_setting(name: str, text: str) -> int | str:
+    """Read a value of a setting without applying it.
+
+    Raises:
+        AdministrationRefused: No such setting, or not a value of it.
+    """
+    for attribute in fields(Settings):
+        if attribute.name == _attribute(name):
+            value: int | str = attribute.metadata["form"].read(_option(attribute.name), text)
+            return value
+    raise AdministrationRefused(
+        ResponseCode.ERROR_INVALID_ARGUMENT,
+        f"there is no setting {name[:40]!r}; the settings are {', '.join(names())}",
+    )
+
+
+def _attribute(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
+
+
+def _option(name: str) -> str:
+    return name.replace("_", "-")
