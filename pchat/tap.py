@@ -1,0 +1,69 @@
+"""``twistd pchat --config FILE``: the only module that touches the global reactor.
+
+Source: operator-contract "Processes".
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO, cast
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from pchat.config import Config, load_config
+from pchat.errors import ConfigError
+from pchat.ops.logs import JsonLines, LogStream
+from pchat.ops.process import IChatServer, IReactor, ServerProcess
+
+MakeServer = Callable[[Config, IReactor], IChatServer]
+
+
+class Options(usage.Options):
+    """The options of ``twistd pchat``."""
+
+    optParameters = [["config", "c", "pchat.toml", "Configuration file, as written by `pchatctl init DIR`."]]
+
+
+def make_process(
+    config_path: Path | str, reactor: IReactor, make_server: MakeServer, *, out: TextIO, err: TextIO
+) -> ServerProcess:
+    """Make the service of a whole server process.
+
+    Args:
+        config_path: The configuration file.
+        reactor: The reactor that will run it.
+        make_server: `pchat.server.make_service`, or a fake.
+        out: Standard output, for the announcement.
+        err: Standard error, for the log and for the reason of a failed start.
+
+    Raises:
+        SystemExit: The configuration is wrong; carries one line for standard error.
+    """
+    try:
+        config = load_config(config_path)
+        observer = JsonLines(_open_log(config, err), config.log.level)
+    except ConfigError as error:
+        raise SystemExit(f"pchat: {error}") from error
+    return ServerProcess(make_server(config, reactor), config, reactor, observer, out=out, err=err)
+
+
+def _open_log(config: Config, err: TextIO) -> LogStream:
+    try:
+        return LogStream(config.log.file, err)
+    except OSError as error:
+        raise ConfigError("log.file", f"{config.log.file} cannot be written: {error.strerror}") from error
+
+
+def makeService(options: Options) -> IService:
+    """Make the service for twistd, from its parsed options."""
+    from twisted.internet import reactor  # noqa: PLC0415  # choosing the reactor is twistd's business
+
+    from pchat.server import make_service  # noqa: PLC0415  # `twistd --help` must not load the server
+
+    process = make_process(
+        str(options["config"]), cast(IReactor, reactor), make_service, out=sys.stdout, err=sys.stderr
+    )
+    return cast(IService, process)
