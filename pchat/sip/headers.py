@@ -29,86 +29,7 @@ from pchat.sip.grammar import (
     quote,
     unquote,
 )
-
-#: Compact form to long form. Source: RFC 3261 section 7.3.3 and the IANA table of header fields.
-COMPACT: Final = {
-    "a": "Accept-Contact",
-    "b": "Referred-By",
-    "c": "Content-Type",
-    "d": "Request-Disposition",
-    "e": "Content-Encoding",
-    "f": "From",
-    "i": "Call-ID",
-    "j": "Reject-Contact",
-    "k": "Supported",
-    "l": "Content-Length",
-    "m": "Contact",
-    "n": "Identity-Info",
-    "o": "Event",
-    "r": "Refer-To",
-    "s": "Subject",
-    "t": "To",
-    "u": "Allow-Events",
-    "v": "Via",
-    "x": "Session-Expires",
-    "y": "Identity",
-}
-_USUAL: Final = (
-    "Accept",
-    "Accept-Language",
-    "Allow",
-    "Allow-Events",
-    "Authentication-Info",
-    "Authorization",
-    "Call-ID",
-    "Contact",
-    "Content-Encoding",
-    "Content-Length",
-    "Content-Type",
-    "CSeq",
-    "Date",
-    "Event",
-    "Expires",
-    "From",
-    "In-Reply-To",
-    "Max-Forwards",
-    "Min-Expires",
-    "Ms-Diagnostics",
-    "Ms-Diagnostics-Public",
-    "Ms-Keep-Alive",
-    "P-Asserted-Identity",
-    "P-Preferred-Identity",
-    "Proxy-Authenticate",
-    "Proxy-Authentication-Info",
-    "Proxy-Authorization",
-    "Proxy-Require",
-    "Record-Route",
-    "Refer-To",
-    "Referred-By",
-    "Require",
-    "Retry-After",
-    "Route",
-    "Server",
-    "Session-Expires",
-    "Subject",
-    "Subscription-State",
-    "Supported",
-    "Timestamp",
-    "To",
-    "Unsupported",
-    "User-Agent",
-    "Via",
-    "Warning",
-    "WWW-Authenticate",
-)
-#: Usual spellings to the key they are looked up by, so that most names cost one dictionary access.
-_KEYS: Final = {spelling: name.lower() for name in _USUAL for spelling in (name, name.lower(), name.upper())}
-
-
-def _key(name: str) -> str:
-    """Return the lower-case long name that a header is looked up by."""
-    long_name = COMPACT.get(name.lower()) if len(name) == 1 else name
-    return (long_name or name).lower()
+from pchat.sip.names import KEYS, header_key, long_name
 
 
 class Headers:
@@ -137,7 +58,7 @@ class Headers:
         headers = cls()
         fields = headers._fields
         first = headers._first
-        keys = _KEYS
+        keys = KEYS
         for line in lines:
             name, colon, value = line.partition(":")
             value = value.strip(" \t")
@@ -146,9 +67,8 @@ class Headers:
                 name = name.rstrip(" \t")
                 if not colon or TOKEN.fullmatch(name) is None:
                     raise SipRefused(400, "Malformed header line")
-                key = _key(name)
-                if len(name) == 1:
-                    name = COMPACT.get(name.lower(), name)
+                name = long_name(name)
+                key = header_key(name)
             elif not colon:
                 raise SipRefused(400, "Malformed header line")
             fields.append((name, value))
@@ -162,21 +82,20 @@ class Headers:
     def get(self, name: str, default: str) -> str: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of a header, or ``default``."""
-        return self._first.get(_KEYS.get(name) or _key(name), default)
+        return self._first.get(KEYS.get(name) or header_key(name), default)
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of a header, in order, one a line; comma lists are not split."""
-        key = _KEYS.get(name) or _key(name)
+        key = KEYS.get(name) or header_key(name)
         if key not in self._first:
             return []
-        return [value for other, value in self._fields if (_KEYS.get(other) or _key(other)) == key]
+        return [value for other, value in self._fields if (KEYS.get(other) or header_key(other)) == key]
 
     def add(self, name: str, value: str) -> None:
         """Append a header line."""
-        if len(name) == 1:
-            name = COMPACT.get(name.lower(), name)
+        name = long_name(name)
         self._fields.append((name, value))
-        self._first.setdefault(_KEYS.get(name) or _key(name), value)
+        self._first.setdefault(KEYS.get(name) or header_key(name), value)
 
     def set(self, name: str, value: str) -> None:
         """Put one value in the place of all that the header had."""
@@ -185,16 +104,16 @@ class Headers:
 
     def remove(self, name: str) -> None:
         """Take out every line of a header; one that is not there is no error."""
-        key = _KEYS.get(name) or _key(name)
+        key = KEYS.get(name) or header_key(name)
         if self._first.pop(key, None) is not None:
-            self._fields = [pair for pair in self._fields if _key(pair[0]) != key]
+            self._fields = [pair for pair in self._fields if header_key(pair[0]) != key]
 
-    def repeated(self) -> set[str]:
+    def repeated(self) -> list[str]:
         """Return the keys (lower-case long names) of headers that stand on more than one line."""
         if len(self._fields) == len(self._first):
-            return set()
-        counts = Counter(_KEYS.get(name) or _key(name) for name, _ in self._fields)
-        return {key for key, count in counts.items() if count > 1}
+            return []
+        counts = Counter(KEYS.get(name) or header_key(name) for name, _ in self._fields)
+        return [key for key, count in counts.items() if count > 1]
 
     def copy(self) -> Headers:
         """Return a copy that changes on its own."""
@@ -204,7 +123,7 @@ class Headers:
         return other
 
     def __contains__(self, name: str) -> bool:
-        return (_KEYS.get(name) or _key(name)) in self._first
+        return (KEYS.get(name) or header_key(name)) in self._first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)

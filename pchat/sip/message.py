@@ -225,7 +225,9 @@ class Request(_Message):
             copied.add(name, value)
         if content_type is not None:
             copied.add("Content-Type", content_type)
-        return Response(status, REASONS.get(status, "Unknown") if reason is None else reason, copied, body)
+        if reason is None:
+            reason = REASONS.get(status, "Unknown")
+        return Response(status, reason, copied, body)
 
     def check(self) -> None:
         """Check what every reader of the request relies on; afterwards the properties do not raise.
