@@ -1,1 +1,1 @@
-"""The channel service: tree, access, administration, then roster, session, service and one module a command family."""
+"""The channel service: tree, access, administration, roster, session, service, and the command families."""

@@ -1,1 +1,1 @@
-"""SIP without I/O: uri, headers, message, stream, transaction, dialog; connection is the one Twisted module."""
+"""SIP without I/O: headers, message, stream, transaction, dialog; connection is the one Twisted module."""

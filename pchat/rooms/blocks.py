@@ -1,0 +1,125 @@
+"""Rooms and people as they look on the wire.
+
+Source: docs/spec/xccos.md 2.4, 3.5 and chapter 10 ("Room block emitted everywhere").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pchat import ticks
+from pchat.xccos.blocks import RoomBlock, UserBlock
+from pchat.xccos.commands import RoomKey
+from pchat.xccos.writer import fib, room_block, room_reference, user_block
+
+if TYPE_CHECKING:
+    from pchat.directory.local import LocalDirectory
+    from pchat.directory.people import Principal
+    from pchat.rooms.access import Access
+    from pchat.rooms.room import Room
+    from pchat.rooms.roster import Rosters
+    from pchat.rooms.session import ChatSession
+    from pchat.xccos.blocks import MessageBlock
+    from pchat.xccos.codes import ResponseCode
+
+
+class Blocks:
+    """Describes rooms and users for replies and notices.
+
+    Args:
+        rosters: Who is in which room.
+        access: Permission masks.
+        directory: People by id.
+        filestore_uri: Address of the file web service.
+    """
+
+    def __init__(
+        self, rosters: Rosters, access: Access, directory: LocalDirectory, filestore_uri: str
+    ) -> None:
+        self._rosters = rosters
+        self._access = access
+        self._directory = directory
+        self._filestore_uri = filestore_uri
+
+    def describe(self, room: Room) -> RoomBlock:
+        """Collect what every room block tells."""
+        return RoomBlock(
+            name=room.name,
+            description=room.description,
+            uri=room.uri,
+            parent=room.category.uri,
+            behavior=room.behavior.wire_word,
+            filestore_uri=self._filestore_uri,
+            disabled=room.disabled,
+            participants=self._rosters.user_count(room.id),
+            visibility=room.privacy.wire_word,
+            logged=room.logged,
+            invite=room.invitations_on,
+            filepost=room.file_upload,
+            created_by=room.created_by,
+            created_on=ticks.to_iso(room.created_on),
+            updated_by=room.updated_by,
+            updated_on=ticks.to_iso(room.updated_on),
+        )
+
+    def room(self, room: Room) -> str:
+        """A room as search and notices show it."""
+        return room_block(self.describe(room))
+
+    def with_messages(self, room: Room, messages: Sequence[MessageBlock]) -> str:
+        """A room with a piece of its history."""
+        return room_block(self.describe(room), messages=messages)
+
+    def reference(self, room: Room) -> str:
+        """A room by its URI alone."""
+        return room_reference(room.uri)
+
+    def user(self, user: Principal, number: int | None = None) -> UserBlock:
+        """A user; the number is what an association block of the same reply refers to."""
+        return UserBlock(
+            id=number,
+            uri=user.uri,
+            guid=user.guid,
+            kind=int(user.kind),
+            uname=user.name,
+            disname=user.shown_name,
+            email=user.email,
+        )
+
+    def mask_in(self, user: Principal, room: Room, legacy: bool) -> tuple[int, str, str]:
+        """A user's permission mask in a room, with the room's GUID and domain."""
+        return self._mask(user, room, legacy), room.guid, RoomKey.parse_uri(room.uri).domain
+
+    def _mask(self, user: Principal, room: Room, legacy: bool) -> int:
+        return self._access.legacy_mask(user, room) if legacy else self._access.mask(user, room)
+
+    def joined(self, rooms: Sequence[Room], session: ChatSession) -> str:
+        """Rooms just entered, with everybody who is in them unless a room is large."""
+        numbers: dict[int, int] = {}
+        users: list[str] = []
+        shown: list[str] = []
+        for room in rooms:
+            holders: dict[int, list[int]] = {}
+            roster = self._rosters.find(room.id)
+            present = () if roster is None or roster.large else roster.user_ids
+            for principal_id in present:
+                user = self._directory.by_id(principal_id)
+                if user is None:
+                    continue
+                if principal_id not in numbers:
+                    numbers[principal_id] = len(numbers)
+                    users.append(user_block(self.user(user, numbers[principal_id])))
+                mask = self._mask(user, room, session.legacy_masks)
+                holders.setdefault(mask, []).append(numbers[principal_id])
+            shown.append(room_block(self.describe(room), aibs=list(holders.items())))
+        return "".join(users) + "".join(shown)
+
+    @staticmethod
+    def failures(refused: Iterable[tuple[RoomKey, ResponseCode]], session: ChatSession) -> str:
+        """One failure block a refused room."""
+        # COMPAT(pidgin-sipe): the only key ever seen on the wire.
+        return "".join(
+            fib("OPERATION_FAILED" if session.legacy_masks else code.symbol, key.guid, key.domain)
+            for key, code in refused
+        )

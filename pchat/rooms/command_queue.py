@@ -1,0 +1,84 @@
+"""The commands of one dialog, run in the order of their arrival.
+
+A post only has to enter its commit after what came before it, so a run of posts goes on side by side
+and shares a commit; everything else waits until nothing earlier is running.
+
+Source: docs/spec/sip-sign-in.md section 2 (INFOs are pipelined); docs/spec/xccos.md 1.5.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+
+@frozen
+class _Entry:
+    start: Callable[[], Deferred[None]]
+    is_post: bool
+
+
+@define(eq=False)
+class CommandQueue:
+    """What a dialog asked for and has not got yet.
+
+    Args:
+        on_full: Called once when `high` entries wait: stop reading from the peer.
+        on_drained: Called once when so few wait that reading may go on.
+        high: Entries that make the queue full.
+        low: Entries at which it is drained again.
+    """
+
+    on_full: Callable[[], None]
+    on_drained: Callable[[], None]
+    high: int = 64
+    low: int = 16
+    closed: bool = False
+    _waiting: deque[_Entry] = field(factory=deque)
+    _running: int = 0
+    _running_posts: bool = False
+    _full: bool = False
+
+    def add(self, start: Callable[[], Deferred[None]], *, is_post: bool) -> None:
+        """Start a command when its turn comes.
+
+        Args:
+            start: Begins the command; its Deferred fires when the command is done and never fails.
+            is_post: Whether it may run beside other posts.
+        """
+        if self.closed:
+            return
+        self._waiting.append(_Entry(start, is_post))
+        self._advance()
+        if not self._full and len(self._waiting) >= self.high:
+            self._full = True
+            self.on_full()
+
+    def close(self) -> None:
+        """Forget what has not been started."""
+        self.closed = True
+        self._waiting.clear()
+        self._drain()
+
+    def _advance(self) -> None:
+        while self._waiting and self._may_start(self._waiting[0]):
+            entry = self._waiting.popleft()
+            self._running += 1
+            self._running_posts = entry.is_post
+            entry.start().addBoth(self._done)
+
+    def _may_start(self, entry: _Entry) -> bool:
+        return self._running == 0 or (entry.is_post and self._running_posts)
+
+    def _done(self, _: object) -> None:
+        self._running -= 1
+        self._advance()
+        self._drain()
+
+    def _drain(self) -> None:
+        if self._full and len(self._waiting) <= self.low:
+            self._full = False
+            self.on_drained()

@@ -1,0 +1,251 @@
+"""Entering and leaving rooms: join, bjoin, part, kicks, and what the others in the room are told.
+
+Source: docs/spec/persistent-chat-server.md F-2 to F-6, P-12; docs/spec/xccos.md 3.5, 3.6 and chapter 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import define
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from pchat.errors import CommandRefused, StoreUnavailable
+from pchat.rooms.notices import Notices
+from pchat.store.participants import Participation, joined, parted
+from pchat.xccos.codes import ResponseCode
+from pchat.xccos.commands import Join, Part, RoomKey
+from pchat.xccos.parser import Command
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from pchat.interfaces import Random
+    from pchat.rooms.access import Access
+    from pchat.rooms.blocks import Blocks
+    from pchat.rooms.room import Room
+    from pchat.rooms.roster import CatchUp, Roster, Rosters
+    from pchat.rooms.service import IChatStore
+    from pchat.rooms.session import ChatSession
+    from pchat.rooms.tree import NodeTree
+
+log = Logger()
+
+#: Seconds until events that the store could not take are offered again.
+RETRY_SECONDS = 2.0
+
+
+@define
+class _Entry:
+    """One room of a join: where it stands, and whether the others must hear of it."""
+
+    key: RoomKey
+    room: Room | None
+    code: ResponseCode
+    announce: bool = False
+
+
+class Membership:
+    """Who is in which room.
+
+    Args:
+        store: Keeps participants and their join and part events.
+        tree: The node tree.
+        access: Who may join what.
+        rosters: Who is in which room on this server.
+        blocks: Wire forms of rooms and users.
+        notices: Tells the others.
+        clock: Time, for retries.
+        random: Unpredictable bytes, for event ids.
+    """
+
+    def __init__(
+        self,
+        store: IChatStore,
+        tree: NodeTree,
+        access: Access,
+        rosters: Rosters,
+        blocks: Blocks,
+        notices: Notices,
+        clock: IReactorTime,
+        random: Random,
+    ) -> None:
+        self._store = store
+        self._tree = tree
+        self._access = access
+        self._rosters = rosters
+        self._blocks = blocks
+        self._notices = notices
+        self._clock = clock
+        self._random = random
+        self.unrecorded_parts = 0
+
+    # -- cmd:join, cmd:bjoin, cmd:part
+
+    async def join(self, session: ChatSession, command: Command, wish: Join) -> None:
+        """Enter one room, or be told by name why not."""
+        entries = await self._enter(session, wish.rooms)
+        room = entries[0].room
+        if room is None:
+            raise CommandRefused(entries[0].code, entries[0].key.guid)
+        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.joined([room], session))
+        self._tell_joined(session, entries, batch=False)
+
+    async def bulk_join(self, session: ChatSession, command: Command, wish: Join) -> None:
+        """Enter several rooms; each refused one is named in the reply."""
+        entries = await self._enter(session, wish.rooms)
+        entered = [entry.room for entry in entries if entry.room is not None]
+        refused = [(entry.key, entry.code) for entry in entries if entry.room is None]
+        code = ResponseCode.SUCCESS_OK if entered else refused[0][1]
+        data = self._blocks.joined(entered, session) + self._blocks.failures(refused, session)
+        session.reply(command, code, data)
+        self._tell_joined(session, entries, batch=True)
+
+    async def part(self, session: ChatSession, command: Command, wish: Part) -> None:
+        """Leave one room."""
+        room = self._tree.room(wish.room.domain, wish.room.guid)
+        if room is None or room.id not in session.rosters:
+            raise CommandRefused(ResponseCode.ERROR_USER_NOT_JOINED, wish.room.guid)
+        self._leave(session, [session.rosters[room.id]], "left")
+        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.reference(room))
+
+    # -- entering
+
+    async def _enter(self, session: ChatSession, keys: Sequence[RoomKey]) -> list[_Entry]:
+        entries = [self._resolve(session, key) for key in keys]
+        new = {
+            entry.room.id: self._rosters.of(entry.room)
+            for entry in entries
+            if entry.room is not None and entry.room.id not in session.rosters
+        }
+        await self._record_joins(session, list(new.values()))
+        if session.ended:
+            self._record_parts(session, list(new.values()), "connection lost")
+            return entries
+        for entry in entries:
+            roster = None if entry.room is None else new.pop(entry.room.id, None)
+            if roster is not None:
+                self._complete(session, entry, roster)
+        return entries
+
+    def _resolve(self, session: ChatSession, key: RoomKey) -> _Entry:
+        room = self._tree.room(key.domain, key.guid)
+        refused = (
+            ResponseCode.ERROR_NO_SUCH_NODE
+            if room is None
+            else self._access.refusal_to_join(session.user, room)
+        )
+        if refused is not None:
+            return _Entry(key, None, refused)
+        return _Entry(key, room, ResponseCode.SUCCESS_OK)
+
+    def _complete(self, session: ChatSession, entry: _Entry, roster: Roster) -> None:
+        # Rights may have gone, and the room too, while the join was being committed.
+        room = roster.room
+        refused = self._access.refusal_to_join(session.user, room)
+        if self._tree.room_by_id(room.id) is not room:
+            refused = ResponseCode.ERROR_NO_SUCH_NODE
+        if refused is not None:
+            self._record_parts(session, [roster], "kicked")
+            entry.room, entry.code = None, refused
+            return
+        session.rosters[room.id] = roster
+        entry.announce = roster.add(session)
+
+    def _tell_joined(self, session: ChatSession, entries: Iterable[_Entry], *, batch: bool) -> None:
+        rooms = [entry.room for entry in entries if entry.room is not None and entry.announce]
+        self._notices.joined(session, rooms, batch=batch)
+
+    # -- leaving
+
+    def session_ended(self, session: ChatSession, reason: str) -> None:
+        """Leave every room of a dialog that is over."""
+        self._leave(session, list(session.rosters.values()), reason)
+
+    def kick(self, session: ChatSession, room: Room) -> None:
+        """Put a session out of a room whose rights it lost."""
+        self._leave(session, [session.rosters[room.id]], "kicked")
+        self._notices.kicked(session, room)
+
+    def empty(self, room: Room) -> None:
+        """Put everybody out of a room that was disabled or removed: one notice each, nothing else."""
+        roster = self._rosters.find(room.id)
+        if roster is None:
+            return
+        for session in list(roster.sessions):
+            del session.rosters[room.id]
+            roster.remove(session)
+            self._record_parts(session, [roster], "kicked")
+            self._notices.disabled(session, room)
+
+    def _leave(self, session: ChatSession, rosters: Sequence[Roster], reason: str) -> None:
+        if not rosters:
+            return
+        for roster in rosters:
+            del session.rosters[roster.room.id]
+            tell, catch_up = roster.remove(session)
+            if tell:
+                self._notices.parted(session.user, roster)
+            self.catch_up(roster, catch_up)
+        self._record_parts(session, rosters, reason)
+
+    def catch_up(self, roster: Roster, entries: Iterable[CatchUp]) -> None:
+        """Tell the sessions of a room that is no longer large what they missed."""
+        for entry in entries:
+            self._notices.catch_up(roster, entry)
+
+    # -- what the store is told
+
+    def _participations(
+        self, session: ChatSession, rosters: Iterable[Roster], reason: str
+    ) -> list[Participation]:
+        user = session.user
+        return [
+            Participation(
+                event_id=self._random(16).hex(),
+                room_id=roster.room.id,
+                room_uri=roster.room.uri,
+                room_name=roster.room.name,
+                user_id=user.id,
+                user_uri=user.uri,
+                user_name=user.shown_name,
+                reason=reason,
+            )
+            for roster in rosters
+        ]
+
+    async def _record_joins(self, session: ChatSession, rosters: Sequence[Roster]) -> None:
+        if not rosters:
+            return
+        first = [roster for roster in rosters if roster.reserve(session.user.id)]
+        try:
+            # Also when there is nothing to write: another endpoint's join may still be on its way.
+            await self._store.write(joined, self._store.run, self._participations(session, first, ""))
+        except StoreUnavailable:
+            for roster in rosters:
+                roster.release(session.user.id)
+                self._rosters.forget_if_idle(roster)
+            raise
+
+    def _record_parts(self, session: ChatSession, rosters: Sequence[Roster], reason: str) -> None:
+        last = [roster for roster in rosters if roster.release(session.user.id)]
+        for roster in rosters:
+            self._rosters.forget_if_idle(roster)
+        if last:
+            ensureDeferred(self._write_parts(self._participations(session, last, reason)))
+
+    async def _write_parts(self, parts: list[Participation]) -> None:
+        # Leaving cannot be refused, so the event is offered until the store takes it.
+        self.unrecorded_parts += len(parts)
+        while True:
+            try:
+                await self._store.write(parted, self._store.run, parts)
+                break
+            except StoreUnavailable as error:
+                log.warn("part events wait for the store: {error}", error=str(error))
+                pause: Deferred[None] = deferLater(self._clock, RETRY_SECONDS, lambda: None)
+                await pause
+        self.unrecorded_parts -= len(parts)

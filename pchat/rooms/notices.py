@@ -1,0 +1,104 @@
+"""What people in a room are told of each other, and of the room.
+
+Source: docs/spec/xccos.md 3.5, 3.6, 3.14 and chapter 10; docs/spec/sip-sign-in.md section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pchat.sip.dialog import info_payload
+from pchat.xccos.writer import EnvelopeIds, join_notice, notice, part_notice, room_reference
+
+if TYPE_CHECKING:
+    from pchat.directory.local import LocalDirectory
+    from pchat.directory.people import Principal
+    from pchat.rooms.blocks import Blocks
+    from pchat.rooms.room import Room
+    from pchat.rooms.roster import CatchUp, Roster, Rosters
+    from pchat.rooms.session import ChatSession
+
+
+class Notices:
+    """Renders each notice once and sends it to whom it concerns.
+
+    Args:
+        rosters: Who is in which room.
+        blocks: Wire forms of rooms and users.
+        directory: People by id.
+        envelope_ids: Numbers of our envelopes.
+    """
+
+    def __init__(
+        self, rosters: Rosters, blocks: Blocks, directory: LocalDirectory, envelope_ids: EnvelopeIds
+    ) -> None:
+        self._rosters = rosters
+        self._blocks = blocks
+        self._directory = directory
+        self._envelope_ids = envelope_ids
+
+    def _payload(self, name: str, data: str) -> bytes:
+        return info_payload(notice(self._envelope_ids.next(), name, data))
+
+    def joined(self, newcomer: ChatSession, rooms: Sequence[Room], *, batch: bool) -> None:
+        """Tell the others of a newcomer: one notice a receiver, whatever the number of rooms."""
+        heard: dict[ChatSession, list[Room]] = {}
+        for room in rooms:
+            roster = self._rosters.find(room.id)
+            if roster is None:
+                continue
+            for session in roster.sessions:
+                if session is not newcomer:
+                    heard.setdefault(session, []).append(room)
+        # Receivers who share the same rooms share the rendered notice.
+        rendered: dict[tuple[bool, tuple[int, ...]], bytes] = {}
+        for session, shared in heard.items():
+            key = (session.legacy_masks, tuple(room.id for room in shared))
+            payload = rendered.get(key)
+            if payload is None:
+                masks = [self._blocks.mask_in(newcomer.user, room, session.legacy_masks) for room in shared]
+                data = join_notice([(self._blocks.user(newcomer.user), masks)])
+                payload = rendered[key] = self._payload("bjoin" if batch else "join", data)
+            session.send(payload)
+
+    def parted(self, user: Principal, roster: Roster) -> None:
+        """Tell those who are left that a user is gone."""
+        if not roster.sessions:
+            return
+        payload = self._payload("part", part_notice(roster.room.uri, [user.uri]))
+        for session in list(roster.sessions):
+            session.send(payload)
+
+    def kicked(self, session: ChatSession, room: Room) -> None:
+        """Tell a session that it is no longer in a room."""
+        session.send(self._payload("kick", room_reference(room.uri)))
+
+    def disabled(self, session: ChatSession, room: Room) -> None:
+        """Tell a session that its room was closed for everybody."""
+        session.send(self._payload("chandisable", room_reference(room.uri)))
+
+    def room_changed(self, roster: Roster) -> None:
+        """Show everybody in a room how it looks now."""
+        payload = self._payload("chanmodify", self._blocks.room(roster.room))
+        for session in list(roster.sessions):
+            session.send(payload)
+
+    def catch_up(self, roster: Roster, entry: CatchUp) -> None:
+        """Bring a session up to date with a room that is no longer large."""
+        legacy = entry.session.legacy_masks
+        people = [
+            user
+            for principal_id in entry.joined
+            if (user := self._directory.by_id(principal_id)) is not None and user is not entry.session.user
+        ]
+        if people:
+            users = [
+                (self._blocks.user(user), [self._blocks.mask_in(user, roster.room, legacy)])
+                for user in people
+            ]
+            entry.session.send(self._payload("join", join_notice(users)))
+        for principal_id in entry.parted:
+            user = self._directory.by_id(principal_id)
+            if user is not None:
+                entry.session.send(self._payload("part", part_notice(roster.room.uri, [user.uri])))

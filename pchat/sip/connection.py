@@ -1,0 +1,352 @@
+"""The one Twisted module of this package: bytes in from a socket, bytes out, and the limits of both.
+
+Source: RFC 3261 section 18; RFC 5626 section 4.4.1 (keep-alive); docs/spec/sip-sign-in.md sections 2 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import field, frozen
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pchat.errors import FramingLost
+from pchat.interfaces import ISipConnection
+from pchat.sip.message import Request, Response
+from pchat.sip.stream import KeepAlive, Malformed, MessageStream, StreamLimits
+from pchat.sip.transaction import ClientTransactions, ServerTransactions
+from pchat.sip.turn import Turn
+
+if TYPE_CHECKING:
+    from pchat.auth.negotiation import Negotiation
+    from pchat.auth.signature import Association
+    from pchat.directory.people import Principal
+
+log = Logger()
+
+
+@frozen
+class ConnectionLimits:
+    """What one connection may cost.
+
+    Args:
+        sign_in_seconds: Time from accept to a signed-in user.
+        idle_seconds: Silence after which the peer is probed by OPTIONS.
+        unsent_bytes: Bytes that wait for a slow reader before he is dropped.
+        response_seconds: Time a peer has to answer a request of ours (RFC 3261 timer F).
+        stream: Bounds of what is received.
+    """
+
+    sign_in_seconds: float = 30.0
+    idle_seconds: float = 660.0
+    unsent_bytes: int = 4 * 1024 * 1024
+    response_seconds: float = 32.0
+    stream: StreamLimits = field(factory=StreamLimits)
+
+
+class MessageSink(Protocol):
+    """Where a connection leads what it received."""
+
+    def connection_made(self, connection: SipConnection) -> None:
+        """A peer connected."""
+
+    def request_received(self, connection: SipConnection, request: Request) -> None:
+        """Take a request that is well formed."""
+
+    def probe(self, connection: SipConnection) -> None:
+        """Ask a silent peer whether it is alive."""
+
+    def connection_lost(self, connection: SipConnection, reason: str) -> None:
+        """The connection is gone; called once."""
+
+
+@implementer(ISipConnection, IPushProducer)
+class SipConnection(StreamProtocol):
+    """A peer's connection.
+
+    Args:
+        sink: Where they are led; it takes requests.
+        negotiation: Who signs in here and how; it also checks signatures of responses.
+        limits: What it may cost.
+        turn: Gathers writes.
+        clock: Time, in seconds.
+        transport_name: ``TLS`` or ``TCP``.
+    """
+
+    # Twisted sets it before connectionMade; its type there knows no producers.
+    transport: Any
+    # The transactions' own method, which spares a call a delivery.
+    expect_response: Callable[[str, int, str, object], None]
+
+    def __init__(
+        self,
+        sink: MessageSink,
+        negotiation: Negotiation,
+        limits: ConnectionLimits,
+        turn: Turn,
+        clock: IReactorTime,
+        transport_name: str,
+    ) -> None:
+        self.sink = sink
+        self.negotiation = negotiation
+        self.limits = limits
+        self.transport_name = transport_name
+        self.peer = "?"
+        self.source = "?"
+        self.local_address = "?"
+        self.user: Principal | None = None
+        self.association: Association | None = None
+        self.connected = 0
+        self.last_received = clock.seconds()
+        self.probing = False
+        self.server_transactions = ServerTransactions(clock)
+        self._client_transactions = ClientTransactions(clock, limits.response_seconds)
+        self.expect_response = self._client_transactions.start
+        self._clock = clock
+        self._turn = turn
+        self._stream = MessageStream(limits.stream)
+        self._outgoing: list[bytes] = []
+        self._scheduled = False
+        self._paused = False
+        self._holds = 0
+        self._ending = ""
+        self._sign_in_limit = clock.callLater(limits.sign_in_seconds, self._sign_in_too_late)
+
+    # -- Twisted calls
+
+    def connectionMade(self) -> None:
+        """Learn both addresses and tell the sink."""
+        self.connected = 1
+        self.source, self.peer = _address_texts(self.transport.getPeer())
+        self.local_address = _address_texts(self.transport.getHost())[1]
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        log.debug("{peer}: connected by {transport}", peer=self.peer, transport=self.transport_name)
+        self.sink.connection_made(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Lead every whole message to where it belongs."""
+        self.last_received = self._clock.seconds()
+        self.probing = False
+        try:
+            for item in self._stream.receive(data):
+                if self._ending:
+                    return
+                if isinstance(item, Response):
+                    self._response_received(item)
+                elif isinstance(item, Request):
+                    self.sink.request_received(self, item)
+                elif isinstance(item, KeepAlive):
+                    self.send(b"\r\n")
+                else:
+                    self._malformed(item)
+        except FramingLost as error:
+            log.warn("{peer}: closed, framing lost: {error}", peer=self.peer, error=str(error))
+            self.close("framing lost")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell everybody who waits for this peer, once."""
+        self.connected = 0
+        text = self._ending or reason.getErrorMessage()
+        if not self._ending:
+            self._ending = text
+        if self._sign_in_limit.active():
+            self._sign_in_limit.cancel()
+        self._outgoing.clear()
+        log.debug("{peer}: disconnected: {reason}", peer=self.peer, reason=text)
+        self.sink.connection_lost(self, text)
+        self._client_transactions.abandon()
+
+    def pauseProducing(self) -> None:
+        """The socket takes no more for now: gather."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The socket takes bytes again."""
+        self._paused = False
+        if self._outgoing:
+            self.flush()
+
+    def stopProducing(self) -> None:
+        """The transport is closing."""
+        self._outgoing.clear()
+
+    # -- receiving
+
+    def _response_received(self, response: Response) -> None:
+        if not self.negotiation.check_response(response):
+            log.warn("{peer}: closed, a response is not signed as it must be", peer=self.peer)
+            self.close("bad signature on a response")
+            return
+        self._client_transactions.receive(response)
+
+    def _malformed(self, item: Malformed) -> None:
+        log.warn("{peer}: malformed message: {error}", peer=self.peer, error=str(item.error))
+        if item.response is not None and not self._ending:
+            # Signed when it can be: an unsigned refusal would be dropped by a client in a signed session.
+            self._send_response(item.response)
+        if item.error.close:
+            self.close("malformed message")
+
+    def _sign_in_too_late(self) -> None:
+        log.info("{peer}: closed, nobody signed in", peer=self.peer)
+        self.close("nobody signed in")
+
+    # -- ISipConnection
+
+    def signed_in(self, user: Principal, association: Association | None) -> None:
+        """From now on the connection belongs to a user, and what we send is signed."""
+        self.user = user
+        self.association = association
+        if self._sign_in_limit.active():
+            self._sign_in_limit.cancel()
+
+    def respond(self, request: Request, response: Response) -> None:
+        """Sign and send the response to a request that came by this connection."""
+        self.server_transactions.finish(request, response.status)
+        if request.method != "ACK":
+            self._send_response(response)
+
+    def _send_response(self, response: Response) -> None:
+        if self.association is not None and response.status >= 200:
+            response.headers.set("Authentication-Info", self.association.authentication_info(response))
+        self.send(response.to_bytes())
+
+    def start_request(self, request: Request, receiver: object | None) -> None:
+        """Sign and send a request of ours; give its final response to the receiver."""
+        if receiver is not None:
+            self._client_transactions.start(request.call_id, request.cseq.number, request.method, receiver)
+        if self.association is not None:
+            request.headers.set("Authentication-Info", self.association.authentication_info(request))
+        self.send(request.to_bytes())
+
+    def send(self, data: bytes) -> None:
+        """Gather a whole message; it leaves at the end of this reactor turn."""
+        if self._ending:
+            return
+        self._outgoing.append(data)
+        if not self._scheduled:
+            self._scheduled = True
+            self._turn.add(self)
+
+    def flush(self) -> None:
+        """Write what was gathered, or see that the reader is too slow."""
+        self._scheduled = False
+        if self._paused:
+            waiting = sum(map(len, self._outgoing))
+            if waiting > self.limits.unsent_bytes:
+                self.abort(f"slow reader: {waiting} bytes wait for it")
+            return
+        outgoing, self._outgoing = self._outgoing, []
+        if outgoing:
+            self.transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
+
+    def hold(self) -> None:
+        """Stop reading from a peer whose requests pile up; `release` undoes it."""
+        self._holds += 1
+        if self._holds == 1 and not self._ending:
+            self.transport.pauseProducing()
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        self._holds -= 1
+        if self._holds == 0 and not self._ending:
+            self.transport.resumeProducing()
+
+    def close(self, reason: str) -> None:
+        """Send what is waiting, then close."""
+        if self._ending:
+            return
+        self._paused = False
+        self.flush()
+        self._ending = reason
+        self.transport.unregisterProducer()
+        if self._holds:
+            # A transport that does not read would not see the other side's end of stream.
+            self.transport.resumeProducing()
+        self.transport.loseConnection()
+        # A peer that never reads its last bytes must not keep the descriptor.
+        self._clock.callLater(self.limits.response_seconds, self._abort_if_still_open)
+
+    def abort(self, reason: str) -> None:
+        """Close at once."""
+        if self._ending:
+            return
+        log.warn("{peer}: dropped: {reason}", peer=self.peer, reason=reason)
+        self._ending = reason
+        self._outgoing.clear()
+        self.transport.abortConnection()
+
+    def _abort_if_still_open(self) -> None:
+        if self.connected:
+            self.transport.abortConnection()
+
+    # -- time
+
+    def sweep(self, now: float) -> None:
+        """See what ran out: our requests' answers, and the peer's signs of life."""
+        self._client_transactions.expire(now)
+        self.server_transactions.expire(now)
+        silent = now - self.last_received
+        if self.user is None or self._ending or silent < self.limits.idle_seconds:
+            return
+        if not self.probing:
+            self.probing = True
+            self.sink.probe(self)
+
+
+def _address_texts(address: object) -> tuple[str, str]:
+    """Return the host and ``host:port`` of an address, IPv6 in brackets."""
+    host = str(getattr(address, "host", "") or "local")
+    port = getattr(address, "port", None)
+    shown = f"[{host}]" if ":" in host else host
+    return host, shown if port is None else f"{shown}:{port}"
+
+
+class SipFactory(Factory):
+    """Makes connections for one listener, no more than the limits allow.
+
+    Args:
+        make: Builds a `SipConnection` for a source address.
+        connections: All connections of the listener at one time.
+        connections_per_address: Those of one source address.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, make: Callable[[str], SipConnection], connections: int, connections_per_address: int
+    ) -> None:
+        self._make = make
+        self._limit = connections
+        self._limit_per_address = connections_per_address
+        self._by_source: dict[str, int] = {}
+        self._count = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> SipConnection | None:
+        """Accept a connection, or close it at once (overload is shed here, where clients survive it)."""
+        source = _address_texts(addr)[0]
+        if self._count >= self._limit or self._by_source.get(source, 0) >= self._limit_per_address:
+            log.warn("{source}: connection refused, too many are open", source=source)
+            return None
+        self._count += 1
+        self._by_source[source] = self._by_source.get(source, 0) + 1
+        connection = self._make(source)
+        connection.factory = self
+        return connection
+
+    def connection_ended(self, source: str) -> None:
+        """Count a connection that is gone."""
+        self._count -= 1
+        left = self._by_source.get(source, 1) - 1
+        if left:
+            self._by_source[source] = left
+        else:
+            self._by_source.pop(source, None)
