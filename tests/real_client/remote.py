@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -64,6 +65,7 @@ class RealClient:
         authority: Certificate of the authority to trust, or None to trust none but the system's.
         login: ``DOMAIN\\user``, if it signs in by another name.
         reconnect: Seconds after which it connects again by itself; 0: never.
+        elsewhere: Tells what else helps to understand a failure: the end of the server's log.
     """
 
     def __init__(
@@ -76,9 +78,11 @@ class RealClient:
         authority: Path | None,
         login: str | None = None,
         reconnect: float = 0,
+        elsewhere: Callable[[], str] = lambda: "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.user = user
+        self._elsewhere = elsewhere
         self._log = directory / "debug.log"
         arguments = ["--user", user, "--password", password, "--server", server]
         arguments += ["--reconnect", str(reconnect), *_places(directory)]
@@ -210,7 +214,8 @@ class RealClient:
             json.dumps(event, ensure_ascii=False) for event in self._events[-40:] if event["ev"] != "sip"
         )
         tail = self._log.read_text(encoding="utf-8", errors="replace")[-6000:] if self._log.exists() else ""
-        return f"{self.user} waited in vain for {wanted}; its events:\n{events}\nits log ends:\n{tail}"
+        start = f"{self.user} waited in vain for {wanted}; its events:\n{events}\n"
+        return f"{start}its log ends:\n{tail}\n{self._elsewhere()}"
 
     def traffic(self) -> list[SipMessage]:
         """Return the SIP messages of this client so far."""
