@@ -1,0 +1,46 @@
+# make run    serve a demo on this machine          make test   the whole suite
+# make lint   ruff and mypy                         make soak   kill the server 100 times under load
+# make clean  remove what was built; var/demo, with its accounts and messages, stays
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := var/demo
+
+# One stamp for each way to install: setup.cfg is all that says what is needed.
+INSTALLED := $(VENV)/.installed
+INSTALLED_TEST := $(VENV)/.installed-test
+
+.PHONY: run test lint soak clean
+
+run: $(INSTALLED)
+	@test -e $(DEMO)/pchat.toml || $(BIN)/pchatctl init $(DEMO) --demo
+	@exec $(BIN)/pchatctl --config $(DEMO)/pchat.toml serve
+
+# Every suite runs once under pytest and, being made of trial cases, once under trial.
+test: $(INSTALLED_TEST)
+	$(BIN)/python -m pytest
+	$(BIN)/trial --temp-directory=$(VENV)/trial tests
+
+lint: $(INSTALLED_TEST)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+soak: $(INSTALLED_TEST)
+	PCHAT_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_durability.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(INSTALLED_TEST): setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(INSTALLED)
