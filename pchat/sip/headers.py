@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, overload
+from typing import NamedTuple, overload
 
 from attrs import field, frozen
 

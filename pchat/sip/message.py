@@ -314,21 +314,26 @@ def parse_head(head: bytes) -> Request | Response:
     return message
 
 
-def split_head(head: bytes) -> list[str]:
+def split_head(head: bytes, errors: str = "strict") -> list[str]:
     """Split a head into unfolded lines, the start line first.
+
+    Args:
+        head: Everything up to the blank line.
+        errors: What to do with bytes that are not UTF-8, as `bytes.decode` names it.
 
     Raises:
         SipRefused: 400, control characters, a line end that is not CRLF, or not UTF-8; ``close`` is
             set where the lines themselves are in doubt.
     """
-    head = head.rstrip(_CRLF)
-    rest = head.translate(None, _LEGAL_BYTES)
-    if rest != _CRLF * (len(rest) // 2):
-        rest = _QUOTED_CONTROL.sub(b"", head).translate(None, _LEGAL_BYTES)
-        if rest != _CRLF * (len(rest) // 2):
+    head = head.removesuffix(_CRLF).removesuffix(_CRLF)
+    # Each CRLF leaves two bytes; any other byte that is left is a control character or half a line end.
+    ends = 2 * head.count(_CRLF)
+    if len(head.translate(None, _LEGAL_BYTES)) != ends:
+        unescaped = _QUOTED_CONTROL.sub(b"??", head)
+        if len(unescaped.translate(None, _LEGAL_BYTES)) != ends:
             raise SipRefused(400, "Control character or bare line end in head", close=True)
     try:
-        text = head.decode()
+        text = head.decode(errors=errors)
     except UnicodeDecodeError:
         raise SipRefused(400, "Head is not UTF-8") from None
     if "\r\n " in text or "\r\n\t" in text:

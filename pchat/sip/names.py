@@ -31,12 +31,12 @@ COMPACT: Final = {
     "y": "Identity",
 }
 _USUAL: Final = """
-    Accept Accept-Language Allow Allow-Events Authentication-Info Authorization Call-ID Contact Content-
-    Encoding Content-Length Content-Type CSeq Date Event Expires From In-Reply-To Max-Forwards Min-
-    Expires Ms-Diagnostics Ms-Diagnostics-Public Ms-Keep-Alive P-Asserted-Identity P-Preferred-Identity
-    Proxy-Authenticate Proxy-Authentication-Info Proxy-Authorization Proxy-Require Record-Route Refer-To
-    Referred-By Require Retry-After Route Server Session-Expires Subject Subscription-State Supported
-    Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate
+    Accept Accept-Language Allow Allow-Events Authentication-Info Authorization Call-ID Contact
+    Content-Encoding Content-Length Content-Type CSeq Date Event Expires From In-Reply-To Max-Forwards
+    Min-Expires Ms-Diagnostics Ms-Diagnostics-Public Ms-Keep-Alive P-Asserted-Identity
+    P-Preferred-Identity Proxy-Authenticate Proxy-Authentication-Info Proxy-Authorization Proxy-Require
+    Record-Route Refer-To Referred-By Require Retry-After Route Server Session-Expires Subject
+    Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate
 """
 #: Usual spellings to the key they are looked up by, so that most names cost one dictionary access.
 KEYS: Final = {
