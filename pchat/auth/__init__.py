@@ -1,1 +1,3 @@
-"""Who is it: ntlm (the handshake), signature (each message), negotiation (a connection's sign-in), throttle."""
+"""Who is it: ntlm (the handshake's bytes), signature (each message), accounts, throttle and passwords,
+proving (the check of one), handshake, and negotiation (a connection's sign-in) above them all.
+"""
