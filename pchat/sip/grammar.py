@@ -45,7 +45,7 @@ REQUEST_LINE: Final = re.compile(rf"({TOKEN_TEXT}) ([^ \t]++) ([Ss][Ii][Pp]/[0-9
 STATUS_LINE: Final = re.compile(r"([Ss][Ii][Pp]/[0-9]{1,5}\.[0-9]{1,5}) ([1-6][0-9][0-9])(?: (.*))?+")
 
 # CSeq = 1*DIGIT LWS Method
-CSEQ: Final = re.compile(rf"0*+([0-9]{{0,{MAX_DIGITS}}}+)[ \t]++({TOKEN_TEXT})")
+CSEQ: Final = re.compile(rf"(?=[0-9])0*+([0-9]{{0,{MAX_DIGITS}}}+)[ \t]++({TOKEN_TEXT})")
 
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT; display-name = *(token LWS) / quoted-string
 # Unquoted names may hold more than tokens (people's names in any script), but nothing that separates.
@@ -78,8 +78,8 @@ CREDENTIALS: Final = re.compile(
     rf"({TOKEN_TEXT})(?:[ \t]++({_AUTH_PARAM_BARE}(?:,{WS}{_AUTH_PARAM_BARE})*+))?+", re.DOTALL
 )
 
-# header-name = token (RFC 3261 "extension-header"), HCOLON allows blanks before the colon.
-NUMBER: Final = re.compile(r"0*+([0-9]{0,20}+)")
+# delta-seconds = 1*DIGIT, and Content-Length, Max-Forwards alike
+NUMBER: Final = re.compile(r"(?=[0-9])0*+([0-9]{0,20}+)")
 
 
 def unquote(text: str) -> str:
@@ -111,9 +111,9 @@ def read_number(text: str, maximum: int, name: str) -> int:
         SipRefused: 400, it is no number or larger than ``maximum``.
     """
     match = NUMBER.fullmatch(text)
-    if match is None or not text:
+    if match is None:
         raise SipRefused(400, f"Malformed {name}")
-    number = int(match[1] or "0")
+    number = int(match[1] or 0)
     if number > maximum:
         raise SipRefused(400, f"{name} out of range")
     return number

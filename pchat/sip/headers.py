@@ -154,12 +154,13 @@ class CSeq(NamedTuple):
             SipRefused: 400, malformed or not below 2**31.
         """
         match = CSEQ.fullmatch(text)
-        if match is None or not text[0].isdigit():
+        if match is None:
             raise SipRefused(400, "Malformed CSeq")
-        number = int(match[1] or "0")
+        digits, method = match.groups()
+        number = int(digits or 0)
         if number > MAX_CSEQ:
             raise SipRefused(400, "CSeq out of range")
-        return cls(number, match[2])
+        return cls(number, method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

@@ -15,74 +15,10 @@ from attrs import define, field
 from pchat.errors import OurError, SipRefused
 from pchat.sip.grammar import MAX_DELTA_SECONDS, REQUEST_LINE, SCHEME, STATUS_LINE, quote, read_number
 from pchat.sip.headers import Address, CSeq, Headers, Via
+from pchat.sip.reasons import REASONS as REASONS  # noqa: PLC0414  # readers look for it here
 from pchat.sip.uri import SipUri
 
 VERSION: Final = "SIP/2.0"
-
-#: Status codes and their usual reason phrases. Source: RFC 3261 section 21 and the IANA table.
-REASONS: Final = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    182: "Queued",
-    183: "Session Progress",
-    200: "OK",
-    202: "Accepted",
-    204: "No Notification",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    305: "Use Proxy",
-    380: "Alternative Service",
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    409: "Conflict",
-    410: "Gone",
-    412: "Conditional Request Failed",
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    430: "Flow Failed",
-    436: "Bad Identity-Info",
-    439: "First Hop Lacks Outbound Support",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    485: "Ambiguous",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    493: "Undecipherable",
-    494: "Security Agreement Required",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-    580: "Precondition Failure",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-}
 
 #: Headers that a response takes over from its request. Source: RFC 3261 section 8.2.6.2.
 COPIED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
@@ -139,15 +75,12 @@ class _Message:
     @cached_property
     def vias(self) -> list[Via]:
         """All hops, the nearest first. Raises `SipRefused` 400 if one is malformed."""
-        return [via for value in self.headers.get_all("Via") for via in Via.parse_list(value)]
+        return self._read_vias()
 
     @cached_property
     def contacts(self) -> list[Address]:
         """The Contact addresses; none for ``*``. Raises `SipRefused` 400 if one is malformed."""
-        values = self.headers.get_all("Contact")
-        if values == ["*"]:
-            return []
-        return [contact for value in values for contact in Address.parse_list(value, "Contact")]
+        return self._read_contacts()
 
     @property
     def content_type(self) -> str:
@@ -159,6 +92,15 @@ class _Message:
         """The Expires header in seconds, or None. Raises `SipRefused` 400 if it is no number."""
         value = self.headers.get("Expires")
         return None if value is None else read_delta_seconds(value, "Expires")
+
+    def _read_vias(self) -> list[Via]:
+        return [via for value in self.headers.get_all("Via") for via in Via.parse_list(value)]
+
+    def _read_contacts(self) -> list[Address]:
+        values = self.headers.get_all("Contact")
+        if values == ["*"]:
+            return []
+        return [contact for value in values for contact in Address.parse_list(value, "Contact")]
 
     def _write(self, start_line: str) -> bytes:
         lines = [start_line]
@@ -238,11 +180,20 @@ class Request(_Message):
         Source: RFC 3261 sections 8.1.1 and 8.2.
         """
         check_single(self.headers)
+        # Filling the cached properties directly spares their slow first access, five times a request.
+        self.call_id = self._required("Call-ID")
+        self.cseq = CSeq.parse(self._required("CSeq"))
+        self.from_ = Address.parse(self._required("From"), "From")
+        self.to = Address.parse(self._required("To"), "To")
+        self.vias = self._read_vias()
         if self.cseq.method != self.method:
             raise SipRefused(400, "CSeq method does not match")
         if not self.vias:
             raise SipRefused(400, "Missing Via")
-        self.call_id, self.from_, self.to, self.contacts, self.expires  # noqa: B018  # reading them checks them
+        if "Contact" in self.headers:
+            self.contacts = self._read_contacts()
+        if "Expires" in self.headers:
+            self.expires  # noqa: B018  # reading it checks it
         max_forwards = self.headers.get("Max-Forwards")
         if max_forwards is not None:
             read_number(max_forwards, 255, "Max-Forwards")
@@ -280,7 +231,8 @@ class Response(_Message):
         Source: RFC 3261 section 17.1.3; docs/spec/sip-sign-in.md section 2.
         """
         check_single(self.headers)
-        self.call_id, self.cseq  # noqa: B018  # reading them checks them
+        self.call_id = self._required("Call-ID")
+        self.cseq = CSeq.parse(self._required("CSeq"))
 
 
 def parse_head(head: bytes) -> Request | Response:

@@ -165,6 +165,8 @@ class MessageStream:
             self._check_lines(head)
             message = parse_head(head)
             headers = message.headers
+            if len(headers) > self._limits.header_count:
+                raise SipRefused(400, "Too many header fields")
         except SipRefused as refused:
             error = refused
             if b"SIP/" not in head[: head.find(b"\r\n") + 1 or len(head)].upper():
@@ -180,10 +182,8 @@ class MessageStream:
         return _Awaited(message, error, head, length)
 
     def _check_lines(self, head: bytes) -> None:
-        limits = self._limits
-        if head.count(b"\r\n") > limits.header_count:
-            raise SipRefused(400, "Too many header lines")
-        if len(head) > limits.line_bytes and max(map(len, head.split(b"\r\n"))) > limits.line_bytes:
+        longest = self._limits.line_bytes
+        if len(head) > longest and max(map(len, head.split(b"\r\n"))) > longest:
             raise SipRefused(400, "Header line too long")
 
     def _body_length(self, headers: Headers) -> int:
