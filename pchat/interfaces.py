@@ -49,8 +49,14 @@ class ISipConnection(Interface):
     association = Attribute("`pchat.auth.signature.Association` that signs what we send, or None.")
     connected = Attribute("False once the connection is lost or being closed.")
 
-    def respond(request: Request, response: Response) -> None:
-        """Sign and send the response to a request that came by this connection."""
+    def respond(request: Request, response: Response, *, signed: bool = True) -> None:
+        """Send the response to a request that came by this connection, signed in a signed session.
+
+        Args:
+            request: The request.
+            response: Its final or provisional response.
+            signed: False within a handshake, when the client has no keys that we share.
+        """
 
     def start_request(request: Request, receiver: object | None) -> None:
         """Sign and send a request of ours; give its final response to an `IResponseReceiver`."""

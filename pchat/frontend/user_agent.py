@@ -255,11 +255,16 @@ class UserAgent:
         log.info(
             "{peer}: {method} refused: {error}", peer=connection.peer, method=request.method, error=str(error)
         )
-        connection.respond(request, refusal(request, error, self.addresses.source))
+        response = refusal(request, error, self.addresses.source)
+        if not request.to.tag:
+            response.headers.set("To", f"{request.headers.get('To')};tag={self._random(5).hex()}")
+        connection.respond(request, response)
         if error.close:
             connection.close(error.reason)
 
     def _admit(self, connection: SipConnection, request: Request) -> bool:
+        if connection.user is None and request.method == "OPTIONS":
+            return True
         verdict = connection.negotiation.check(request)
         if isinstance(verdict, Admitted):
             return True
@@ -268,7 +273,7 @@ class UserAgent:
 
     def _turn_away(self, connection: SipConnection, request: Request, verdict: Verdict) -> None:
         if isinstance(verdict, Challenged):
-            connection.respond(request, verdict.response)
+            connection.respond(request, verdict.response, signed=False)
             return
         if isinstance(verdict, Admitted):
             raise OurError("an admitted request is not turned away")
@@ -279,7 +284,7 @@ class UserAgent:
             reason=verdict.reason,
         )
         if verdict.response is not None:
-            connection.respond(request, verdict.response)
+            connection.respond(request, verdict.response, signed=verdict.sign)
         if verdict.close:
             connection.close(verdict.reason)
 
@@ -382,7 +387,8 @@ class UserAgent:
 
     def sip_ACK(self, connection: SipConnection, request: Request) -> None:
         """Complete an INVITE; there is never an answer to an ACK."""
-        connection.server_transactions.finish(request, 200)
+        if connection.server_transactions.acknowledge(request):
+            return
         try:
             self.dialogs.find(connection, request).acknowledged = True
         except SipRefused:

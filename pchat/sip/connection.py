@@ -161,6 +161,7 @@ class SipConnection(StreamProtocol):
             self._sign_in_limit.cancel()
         self._outgoing.clear()
         log.debug("{peer}: disconnected: {reason}", peer=self.peer, reason=text)
+        self.negotiation.abandon()
         self.sink.connection_lost(self, text)
         self._client_transactions.abandon()
 
@@ -208,14 +209,14 @@ class SipConnection(StreamProtocol):
         if self._sign_in_limit.active():
             self._sign_in_limit.cancel()
 
-    def respond(self, request: Request, response: Response) -> None:
-        """Sign and send the response to a request that came by this connection."""
+    def respond(self, request: Request, response: Response, *, signed: bool = True) -> None:
+        """Send the response to a request that came by this connection, signed in a signed session."""
         self.server_transactions.finish(request, response.status)
         if request.method != "ACK":
-            self._send_response(response)
+            self._send_response(response, signed=signed)
 
-    def _send_response(self, response: Response) -> None:
-        if self.association is not None and response.status >= 200:
+    def _send_response(self, response: Response, *, signed: bool = True) -> None:
+        if signed and self.association is not None and response.status >= 200:
             response.headers.set("Authentication-Info", self.association.authentication_info(response))
         self.send(response.to_bytes())
 

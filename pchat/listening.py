@@ -1,0 +1,233 @@
+"""A server's doors to the outside: listeners, the administration socket, timers; and its start and end.
+
+Source: operator contract ("Processes"); docs/operating.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.ssl import ContextFactory
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pchat.config import Config, SipListener, WebListener
+from pchat.errors import ConfigError, StoreError
+from pchat.ops.process import IChatServer
+from pchat.server import Parts, assemble, open_store
+from pchat.sip.connection import SipFactory
+
+log = Logger()
+
+#: Seconds between looks at what ran out of time.
+SWEEP_SECONDS = 5.0
+#: Seconds between writing down that this server lives; a crash's part events carry the last one.
+ALIVE_SECONDS = 10.0
+#: Seconds that posts which were accepted have to be committed when the server stops.
+DRAIN_SECONDS = 5.0
+#: Suites that are safe with TLS 1.2: forward secrecy and authenticated encryption.
+CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+
+
+class ServerContext(ContextFactory):
+    """TLS of one listener; certificates are read again on `reload`.
+
+    Args:
+        certificate: PEM chain.
+        key: PEM private key.
+        path: The listener's place in the configuration, for errors.
+    """
+
+    # Twisted asks for a method of the class as well.
+    isClient = False
+
+    def __init__(self, certificate: Path, key: Path, path: str) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._path = path
+        self._context = self._make()
+
+    def _make(self) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+        # An idle connection gives back its 34 kB of record buffers.
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_cipher_list(CIPHERS)
+        try:
+            context.use_certificate_chain_file(os.fspath(self._certificate))
+            context.use_privatekey_file(os.fspath(self._key))
+            context.check_privatekey()
+        except SSL.Error as error:
+            raise ConfigError(self._path, f"certificate or key cannot be used: {error}") from error
+        return context
+
+    def getContext(self) -> SSL.Context:
+        """Return the context for a new connection."""
+        return self._context
+
+    def reload(self) -> None:
+        """Read certificate and key again; if that fails the old ones stay."""
+        self._context = self._make()
+
+
+@implementer(IChatServer)
+class ChatServer(Service):
+    """What twistd runs.
+
+    Args:
+        config: The configuration.
+        reactor: The reactor.
+    """
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self.listening: Deferred[None] = Deferred()
+        self.parts: Parts | None = None
+        self._config = config
+        self._reactor = reactor
+        self._ports: list[IListeningPort] = []
+        self._contexts: list[ServerContext] = []
+        self._loops: list[LoopingCall] = []
+        self._store: Any = None
+        self._web: Any = None
+
+    # -- start
+
+    def startService(self) -> None:
+        """Open the store, then the doors; `listening` tells how it went."""
+        Service.startService(self)
+        ensureDeferred(self._start()).chainDeferred(self.listening)
+
+    async def _start(self) -> None:
+        config = self._config
+        config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._store = open_store(config, self._reactor)
+        await self._store.start()
+        self.parts = parts = await assemble(config, self._store, self._reactor)
+        addresses: dict[str, list[str]] = {"sip": [], "web": []}
+        for number, sip in enumerate(config.sip.listeners):
+            addresses["sip"].append(self._listen_sip(parts, sip, f"sip.listeners[{number}]"))
+        for number, web in enumerate(config.web.listeners):
+            addresses["web"].append(self._listen_web(parts, web, f"web.listeners[{number}]"))
+        self._listen_admin(parts)
+        self._loop(SWEEP_SECONDS, parts.sweep)
+        self._loop(ALIVE_SECONDS, parts.tell_alive)
+        _write_addresses(config.server.run / "listening.json", addresses)
+        log.info("listening: {sip} {web}", sip=addresses["sip"], web=addresses["web"])
+
+    def _loop(self, seconds: float, call: Callable[[], Any]) -> None:
+        loop = LoopingCall(_logged, call)
+        loop.clock = self._reactor
+        loop.start(seconds, now=False)
+        self._loops.append(loop)
+
+    def _context(self, listener: SipListener | WebListener, path: str) -> ServerContext:
+        if listener.certificate is None or listener.key is None:
+            raise ConfigError(f"{path}.certificate", "is needed for TLS")
+        context = ServerContext(listener.certificate, listener.key, f"{path}.certificate")
+        self._contexts.append(context)
+        return context
+
+    def _open(self, listener: SipListener | WebListener, path: str, factory: Any) -> str:
+        if listener.transport == "tls":
+            context = self._context(listener, path)
+            port = self._reactor.listenSSL(
+                listener.port, factory, context, interface=listener.host, backlog=1024
+            )
+        else:
+            port = self._reactor.listenTCP(listener.port, factory, interface=listener.host, backlog=1024)
+        self._ports.append(port)
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        return f"{host}:{port.getHost().port}"
+
+    def _listen_sip(self, parts: Parts, listener: SipListener, path: str) -> str:
+        limits = self._config.sip.limits
+        transport = listener.transport.upper()
+        factory = SipFactory(
+            lambda source: parts.make_connection(source, transport),
+            limits.connections,
+            limits.connections_per_address,
+        )
+        return self._open(listener, path, factory)
+
+    def _listen_web(self, parts: Parts, listener: WebListener, path: str) -> str:
+        return self._open(listener, path, parts.web_site(self._reactor))
+
+    def _listen_admin(self, parts: Parts) -> None:
+        path = self._config.server.admin_socket
+        path.unlink(missing_ok=True)
+        port = self._reactor.listenUNIX(os.fspath(path), parts.admin_site(), mode=0o600, wantPID=False)
+        self._ports.append(port)
+
+    def reload(self) -> None:
+        """Read certificates again for connections to come."""
+        for context in self._contexts:
+            context.reload()
+
+    # -- end
+
+    def stopService(self) -> Deferred[None]:
+        """Take no new posts, commit and answer those accepted, close connections, close the store."""
+        Service.stopService(self)
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for loop in self._loops:
+            loop.stop()
+        parts = self.parts
+        if parts is not None:
+            parts.refuse_new()
+        await gatherResults([Deferred.fromCoroutine(_stopped(port)) for port in self._ports])
+        if parts is not None:
+            await self._drain(parts)
+            await parts.leave()
+        (self._config.server.run / "listening.json").unlink(missing_ok=True)
+        if self._store is not None:
+            await self._store.stop()
+        log.info("stopped")
+
+    async def _drain(self, parts: Parts) -> None:
+        deadline = self._reactor.seconds() + DRAIN_SECONDS
+        while parts.posting.waiting and self._reactor.seconds() < deadline:
+            pause: Deferred[None] = deferLater(self._reactor, 0.01, lambda: None)
+            await pause
+
+
+async def _stopped(port: IListeningPort) -> None:
+    stopping = port.stopListening()
+    if isinstance(stopping, Deferred):
+        await stopping
+
+
+def _logged(call: Callable[[], Any]) -> None:
+    # A failure must not end the loop: the next round may succeed.
+    try:
+        result = call()
+    except Exception:
+        log.failure("a periodic task failed")
+        return
+    if isinstance(result, Deferred):
+        result.addErrback(_log_failure)
+
+
+def _log_failure(failure: Any) -> None:
+    if failure.check(StoreError):
+        log.warn("a periodic task waits for the store: {error}", error=str(failure.value))
+    else:
+        log.failure("a periodic task failed", failure)
+
+
+def _write_addresses(path: Path, addresses: dict[str, list[str]]) -> None:
+    """Write where we listen, whole or not at all; ports given as 0 are told here."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(addresses) + "\n")
+    beside.replace(path)
