@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from attrs import frozen
 
-from pchat.interfaces import ITransaction, Row
+from pchat.interfaces import ITransaction
 from pchat.store.changes import Stamp
 
 _COLUMNS = "principal_id, guid, uri, uri_folded, kind, name, display_name, company, email, state"
@@ -40,15 +40,6 @@ class NewPrincipal:
     display_name: str = ""
     company: str = ""
     email: str = ""
-
-
-@frozen
-class PrincipalNames:
-    """What people read about a principal."""
-
-    display_name: str
-    email: str
-    company: str
 
 
 @frozen
@@ -136,17 +127,8 @@ async def set_state(txn: ITransaction, principal_id: int, state: int, stamp: Sta
     )
 
 
-async def set_names(txn: ITransaction, principal_id: int, names: PrincipalNames, stamp: Stamp) -> None:
-    """Change what people read about a principal."""
-    await txn.run(
-        "update principals set display_name = %s, email = %s, company = %s, updated_by = %s, updated_on = %s"
-        " where principal_id = %s",
-        (names.display_name, names.email, names.company, stamp.actor, stamp.now, principal_id),
-    )
-
-
 async def retire_principal(txn: ITransaction, principal_id: int, stamp: Stamp) -> None:
-    """Remove a principal for good: the row stays for the messages that name it, nothing else does.
+    """Remove a principal that stands on no list: the row stays for the messages that name it.
 
     The folded address is given up, so that a later account with the same address is somebody else.
     """
@@ -156,8 +138,8 @@ async def retire_principal(txn: ITransaction, principal_id: int, stamp: Stamp) -
         " where principal_id = %s",
         (f"removed:{rows[0][0]}", stamp.actor, stamp.now, principal_id),
     )
-    for table in ("credentials", "publications", "container_members", "category_principals", "room_roles"):
-        # The table names are the five words above, never input.
+    for table in ("credentials", "publications", "container_members"):
+        # The table names are the three words above, never input.
         await txn.run(f"delete from {table} where principal_id = %s", (principal_id,))  # noqa: S608
     await txn.run("delete from policies where scope = 'user' and principal_id = %s", (principal_id,))
 
@@ -195,15 +177,3 @@ async def set_policy(txn: ITransaction, policy: PolicyRecord) -> None:
         " do update set enabled = excluded.enabled, description = excluded.description",
         (policy.scope, policy.principal_id, int(policy.enabled), policy.description),
     )
-
-
-async def lists_naming(txn: ITransaction, principal_id: int) -> tuple[list[int], list[int]]:
-    """Find the numbers of categories and of rooms that have a principal on any of their lists."""
-    categories: Sequence[Row] = await txn.query(
-        "select distinct category_id from category_principals where principal_id = %s order by category_id",
-        (principal_id,),
-    )
-    rooms: Sequence[Row] = await txn.query(
-        "select distinct room_id from room_roles where principal_id = %s order by room_id", (principal_id,)
-    )
-    return [row[0] for row in categories], [row[0] for row in rooms]

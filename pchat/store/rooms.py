@@ -237,7 +237,7 @@ async def change_scope(
     removed: Sequence[tuple[str, int]],
     stamp: Stamp,
 ) -> None:
-    """Add to and take from the lists of a category.
+    """Add to and take from the lists of a category, and stamp the category as changed.
 
     Args:
         txn: The transaction.
@@ -254,6 +254,10 @@ async def change_scope(
         "insert into category_principals (category_id, list, principal_id, granted_by, granted_on)"
         " values (%s, %s, %s, %s, %s)",
         [(category_id, name, principal, stamp.actor, stamp.now) for name, principal in added],
+    )
+    await txn.run(
+        "update categories set updated_by = %s, updated_on = %s where category_id = %s",
+        (stamp.actor, stamp.now, category_id),
     )
 
 

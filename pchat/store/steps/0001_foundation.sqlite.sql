@@ -1,9 +1,19 @@
+-- compat 1
 -- Everything that outlives the process. Times are ticks (pchat.ticks); booleans are 0 and 1.
 -- Columns named *_folded hold a name after NFC and case folding; that is where "unique" is meant.
 
+-- Steps that this store has had, and the lowest version that a server must know to use it.
+create table store_info (
+    only_row integer primary key check (only_row = 1),
+    version integer not null,
+    compat integer not null
+);
+insert into store_info (only_row, version, compat) values (1, 0, 0);
+
 -- One row a server of the pool. last_alive is written now and then, so that after a crash the moment
--- the server is known to have lived can be told; last_sequence numbers its events without gaps;
--- commits counts its append transactions, which settles a commit whose outcome is in doubt.
+-- the server is known to have lived can be told; last_sequence numbers its events without gaps, as long
+-- as records_events says that compliance is on; commits counts its transactions, which settles a commit
+-- whose outcome is in doubt; settlements counts such doubts.
 create table servers (
     server_id integer primary key,
     name text not null unique,
@@ -11,7 +21,9 @@ create table servers (
     started_at integer not null,
     last_alive integer not null,
     last_sequence integer not null default 0,
-    commits integer not null default 0
+    records_events integer not null default 1,
+    commits integer not null default 0,
+    settlements integer not null default 0
 );
 
 -- The revision grows with every change that may alter a right or a room (tblSystemRevision of the

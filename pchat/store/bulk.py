@@ -1,0 +1,148 @@
+"""Append on SQLite: all messages that wait, in a handful of statements.
+
+The writer's thread takes the interpreter's lock anew after each step of SQLite, and waits for it as long
+as the reactor computes. So the number of statements here does not grow with the number of messages.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from pchat.errors import OurError
+from pchat.interfaces import SqlValue
+from pchat.store.messages import Appended, AppendOutcome, NewMessage, Stale
+
+#: Rows of one insert. SQLite takes 32 766 arguments (its limit since 3.32) and at most 500 rows stay well
+#: below that; a statement is prepared once for each number of rows and kept by the driver.
+ROWS_PER_INSERT = 64
+
+_INTO_MESSAGES = "insert into messages (room_id, chat_id, ts, author_id, alert, chat, rtf) values "
+_INTO_OUTBOX = (
+    "insert into outbox (server_id, server_sequence, event_id, kind, time_ticks, room_id, room_uri, "
+    "room_name, user_id, user_uri, user_name, chat_id, text, detail) values "
+)
+
+
+@lru_cache(maxsize=4 * ROWS_PER_INSERT)
+def _insert(head: str, width: int, count: int) -> str:
+    row = "(" + ",".join("?" * width) + ")"
+    return head + ",".join([row] * count)
+
+
+def insert_rows(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[SqlValue, ...]]) -> None:
+    """Insert rows by as few statements as possible.
+
+    Args:
+        connection: Inside a transaction.
+        head: The statement up to and with ``values``.
+        rows: The rows, all of one width.
+    """
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        part = rows[start : start + ROWS_PER_INSERT]
+        connection.execute(_insert(head, len(part[0]), len(part)), [value for row in part for value in row])
+
+
+class _Numbers:
+    """The chat ids and times that a bulk gives out, room by room."""
+
+    def __init__(self, connection: sqlite3.Connection, room_ids: set[int]) -> None:
+        marks = ",".join("?" * len(room_ids))
+        rows: list[tuple[int, int, int, int]] = connection.execute(
+            "select (select number from revision), room_id, last_chat_id, last_ts from rooms "  # noqa: S608 – marks
+            f"where room_id in ({marks})",
+            sorted(room_ids),
+        ).fetchall()
+        self.revision = (
+            rows[0][0] if rows else connection.execute("select number from revision").fetchone()[0]
+        )
+        self.rooms = {room_id: [last_id, last_ts] for _, room_id, last_id, last_ts in rows}
+        self.touched: set[int] = set()
+
+    def decide(self, message: NewMessage, now: int) -> AppendOutcome:
+        """Give a message the next number of its room, unless its author's right may have changed."""
+        if message.revision < self.revision:
+            return Stale(self.revision)
+        last = self.rooms.get(message.room_id)
+        if last is None:
+            raise OurError(f"room {message.room_id} is not in the store at revision {self.revision}")
+        last[0] += 1
+        last[1] = max(last[1], now)
+        self.touched.add(message.room_id)
+        return Appended(last[0], last[1])
+
+    def save(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "update rooms set last_chat_id = ?, last_ts = ? where room_id = ?",
+            [(*self.rooms[room_id], room_id) for room_id in sorted(self.touched)],
+        )
+
+
+def append_all(
+    connection: sqlite3.Connection, server_id: int, now: int, messages: Sequence[NewMessage]
+) -> list[AppendOutcome]:
+    """Append messages in the order given.
+
+    Args:
+        connection: Inside a transaction that holds the write lock.
+        server_id: Our row in ``servers``.
+        now: The time, in ticks.
+        messages: The messages of one bulk, of any rooms.
+
+    Returns:
+        One outcome a message.
+
+    Raises:
+        OurError: A room is not in the store although the decision is not stale.
+        sqlite3.Error: The transaction must be undone.
+    """
+    numbers = _Numbers(connection, {message.room_id for message in messages})
+    outcomes = [numbers.decide(message, now) for message in messages]
+    appended = [
+        (message, outcome)
+        for message, outcome in zip(messages, outcomes, strict=True)
+        if type(outcome) is Appended
+    ]
+    if not appended:
+        return outcomes
+    numbers.save(connection)
+    history = [
+        (m.room_id, chat_id, ts, m.author_id, m.alert, m.chat, m.rtf)
+        for m, (chat_id, ts) in appended
+        if m.logged
+    ]
+    if history:
+        insert_rows(connection, _INTO_MESSAGES, history)
+    latest = max(outcome.ts for _, outcome in appended)
+    sequence = reserve_sequence(connection, server_id, len(appended), latest)
+    if sequence is not None:
+        insert_rows(connection, _INTO_OUTBOX, _events(server_id, sequence, appended))
+    return outcomes
+
+
+def reserve_sequence(connection: sqlite3.Connection, server_id: int, count: int, latest: int) -> int | None:
+    """Take numbers for events, and note that the server is alive.
+
+    Returns:
+        The first number, or None when this server records no events.
+    """
+    row: tuple[int, int] = connection.execute(
+        "update servers set last_sequence = last_sequence + ? * records_events, "
+        "last_alive = max(last_alive, ?) where server_id = ? returning last_sequence, records_events",
+        (count, latest, server_id),
+    ).fetchall()[0]
+    return row[0] - count + 1 if row[1] else None
+
+
+def _events(
+    server_id: int, first: int, appended: Sequence[tuple[NewMessage, Appended]]
+) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *(server_id, sequence, m.message_id, "post", ts, m.room_id, m.room_uri, m.room_name),
+            *(m.author_id, m.author_uri, m.author_name, chat_id, m.chat, m.detail),
+        )
+        for sequence, (m, (chat_id, ts)) in enumerate(appended, first)
+    ]

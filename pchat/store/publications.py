@@ -1,0 +1,145 @@
+"""Presence categories that clients publish, and the members of their containers.
+
+Source: docs/spec/presence.md sections 1 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from pchat.interfaces import ITransaction
+
+
+@frozen
+class PublicationRow:
+    """One publication of a user.
+
+    Args:
+        category: Name of the category, such as ``roomSetting``.
+        container: Number of the container.
+        instance: Number of the instance.
+        version: Version after the last change.
+        expire_type: ``static``, ``endpoint``, ``user`` or ``time``.
+        expires_at: Ticks, for ``time`` only.
+        published_at: Ticks.
+        owner: Registration of the endpoint that published it.
+        payload: XML, as it came.
+    """
+
+    category: str
+    container: int
+    instance: int
+    version: int
+    expire_type: str
+    expires_at: int | None
+    published_at: int
+    owner: str
+    payload: bytes
+
+    @property
+    def key(self) -> PublicationKey:
+        """What names it among its user's publications."""
+        return self.category, self.container, self.instance
+
+
+PublicationKey = tuple[str, int, int]
+"""Category, container, instance."""
+
+
+@frozen
+class ContainerRow:
+    """A container of a user.
+
+    Args:
+        container: Its number.
+        version: Version after the last change.
+        members: The members, in the form that the front end writes and reads.
+    """
+
+    container: int
+    version: int
+    members: str
+
+
+async def load_publications(txn: ITransaction, principal_id: int) -> list[PublicationRow]:
+    """Read all publications of a user, ordered by category, container, instance."""
+    rows = await txn.query(
+        "select category, container, instance, version, expire_type, expires_at, published_at, owner, payload "
+        "from publications where principal_id = %s order by category, container, instance",
+        (principal_id,),
+    )
+    return [PublicationRow(*row[:-1], bytes(row[-1])) for row in rows]
+
+
+async def change_publications(
+    txn: ITransaction,
+    principal_id: int,
+    replaced: Sequence[PublicationRow],
+    removed: Sequence[PublicationKey] = (),
+) -> None:
+    """Put rows in the place of those with the same key, and remove others: all of it or nothing.
+
+    Args:
+        txn: The transaction.
+        principal_id: The user.
+        replaced: New and changed rows.
+        removed: Keys of rows to remove; one that is not there is no error.
+    """
+    await txn.run_many(
+        "delete from publications "
+        "where principal_id = %s and category = %s and container = %s and instance = %s",
+        [(principal_id, *key) for key in removed],
+    )
+    await txn.run_many(
+        "insert into publications (principal_id, category, container, instance, version, expire_type, "
+        "expires_at, published_at, owner, payload) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict (principal_id, category, container, instance) do update set "
+        "version = excluded.version, expire_type = excluded.expire_type, expires_at = excluded.expires_at, "
+        "published_at = excluded.published_at, owner = excluded.owner, payload = excluded.payload",
+        [
+            (
+                *(principal_id, row.category, row.container, row.instance, row.version),
+                *(row.expire_type, row.expires_at, row.published_at, row.owner, row.payload),
+            )
+            for row in replaced
+        ],
+    )
+
+
+async def drop_transient(txn: ITransaction, now: int) -> int:
+    """Remove what does not outlive a run of the server: ``endpoint`` and ``user`` rows, and expired ones.
+
+    Args:
+        txn: The transaction.
+        now: The time in ticks.
+
+    Returns:
+        How many there were.
+    """
+    return await txn.run(
+        "delete from publications where expire_type in ('endpoint', 'user') "
+        "or (expire_type = 'time' and expires_at <= %s)",
+        (now,),
+    )
+
+
+async def load_containers(txn: ITransaction, principal_id: int) -> list[ContainerRow]:
+    """Read all containers of a user, ordered by number."""
+    rows = await txn.query(
+        "select container, version, members from container_members "
+        "where principal_id = %s order by container",
+        (principal_id,),
+    )
+    return [ContainerRow(*row) for row in rows]
+
+
+async def save_containers(txn: ITransaction, principal_id: int, rows: Sequence[ContainerRow]) -> None:
+    """Put containers in the place of those with the same number."""
+    await txn.run_many(
+        "insert into container_members (principal_id, container, version, members) "
+        "values (%s, %s, %s, %s) on conflict (principal_id, container) "
+        "do update set version = excluded.version, members = excluded.members",
+        [(principal_id, row.container, row.version, row.members) for row in rows],
+    )

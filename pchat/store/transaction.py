@@ -1,0 +1,147 @@
+"""Transaction bodies: coroutines that await nothing but statements, driven here to their end in one go."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from pchat.errors import OurError, StoreError, StoreUnavailable
+from pchat.interfaces import Row, SqlValue
+
+#: The transaction belongs to the store: a body that ends it would commit half of other people's work.
+FORBIDDEN_STATEMENTS = frozenset(
+    ["begin", "commit", "end", "rollback", "savepoint", "release", "attach", "detach", "pragma", "vacuum"]
+)
+
+#: Primary result codes that tell of the disk, memory or another process, not of the statement:
+#: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+#: Source: SQLite, "Result and Error Codes", section 3.
+UNAVAILABLE_CODES = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26})
+
+
+class ConstraintError(StoreError):
+    """A statement would have broken a unique, reference or check rule; nothing of its body was committed."""
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Tell the primary SQLite result code of an error, 1 (a bad statement) when it carries none."""
+    return int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
+
+
+def translated_error(error: sqlite3.Error) -> StoreError | OurError:
+    """Turn a driver's error into one of ours.
+
+    Args:
+        error: What the driver raised.
+
+    Returns:
+        `ConstraintError`, `StoreUnavailable` (disk, memory, locks) or `OurError` (a bad statement).
+    """
+    if isinstance(error, sqlite3.IntegrityError):
+        return ConstraintError(str(error))
+    if primary_code(error) in UNAVAILABLE_CODES:
+        return StoreUnavailable(f"the store cannot be used: {error}")
+    return OurError(f"the store refused a statement: {error}")
+
+
+def own_error(error: Exception) -> Exception:
+    """Turn a driver's error into one of ours, and leave every other as it is."""
+    return translated_error(error) if isinstance(error, sqlite3.Error) else error
+
+
+@lru_cache(maxsize=1024)
+def sqlite_sql(sql: str) -> str:
+    """Turn ``%s`` into SQLite's ``?``.
+
+    Args:
+        sql: One statement of a body.
+
+    Returns:
+        The statement as SQLite takes it.
+
+    Raises:
+        OurError: It holds a literal ``%``, or it is about the transaction itself.
+    """
+    converted = sql.replace("%s", "?")
+    if "%" in converted:
+        raise OurError(f"a literal % in a statement: {sql}")
+    words = sql.split(None, 1)
+    if not words or words[0].lower().rstrip(";") in FORBIDDEN_STATEMENTS:
+        raise OurError(f"not for a transaction body: {sql}")
+    return converted
+
+
+class DirectTransaction:
+    """An `pchat.interfaces.ITransaction` whose statements have run when they are awaited.
+
+    Args:
+        connection: A connection inside a transaction that the store began.
+    """
+
+    __slots__ = ("_connection", "_over")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._over: str | None = None
+
+    async def query(self, sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        """Run a statement that returns rows."""
+        if self._over is not None:
+            raise OurError(self._over)
+        try:
+            return self._connection.execute(sqlite_sql(sql), args).fetchall()
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    async def run(self, sql: str, args: Sequence[SqlValue] = ()) -> int:
+        """Run a statement and return the number of rows it touched."""
+        if self._over is not None:
+            raise OurError(self._over)
+        try:
+            return self._connection.execute(sqlite_sql(sql), args).rowcount
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    async def run_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Run one statement for each row of arguments."""
+        if self._over is not None:
+            raise OurError(self._over)
+        try:
+            self._connection.executemany(sqlite_sql(sql), rows)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def finish(self) -> None:
+        """Refuse every later statement; a body may have given us away."""
+        self._over = "the transaction is over"
+
+    def _failed(self, error: sqlite3.Error) -> NoReturn:
+        # SQLite undoes the whole transaction by itself after some errors. A body that goes on
+        # regardless would then write outside of any transaction.
+        if not self._connection.in_transaction:
+            self._over = "the transaction was lost"
+        raise translated_error(error) from error
+
+
+def drive(body: Coroutine[Any, Any, Any]) -> Any:
+    """Run a body to its end; on this engine nothing it may await ever suspends.
+
+    Args:
+        body: The coroutine of a transaction body.
+
+    Returns:
+        What the body returns.
+
+    Raises:
+        RuntimeError: The body awaited something else than statements.
+    """
+    try:
+        body.send(None)
+    except StopIteration as stop:
+        return stop.value
+    with suppress(RuntimeError):  # raised when it awaits again while being closed; it is lost either way
+        body.close()
+    raise RuntimeError("a transaction body may await nothing but its transaction's statements")
