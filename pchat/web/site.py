@@ -1,0 +1,188 @@
+"""The web site's outer wall: bounded connections, headers, bodies and times; hardened response headers.
+
+twisted.web itself takes a body of any size, and lets a request arrive one byte at a time for ever.
+
+Source: RFC 9110 section 15.5.14; RFC 9112 sections 6 and 7; RFC 6797 section 6.1.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from pchat.config import WebLimits
+
+log = Logger()
+
+#: Browsers send about 20 headers and 2 kB; cookies of other services on the host may add some.
+MAX_HEADERS = 64
+MAX_HEAD_BYTES = 16_384
+
+_NO_CONTENT = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#: What every answer carries; a page that needs more sets its own policy.
+HARDENED_HEADERS = {
+    b"Server": b"pchat",
+    b"Cache-Control": b"no-store",
+    b"Content-Security-Policy": _NO_CONTENT,
+    b"Cross-Origin-Opener-Policy": b"same-origin",
+    b"Cross-Origin-Resource-Policy": b"same-origin",
+    b"Referrer-Policy": b"no-referrer",
+    b"X-Content-Type-Options": b"nosniff",
+    b"X-Frame-Options": b"DENY",
+}
+#: A year, as RFC 6797 section 6.1 shows; only over TLS.
+TRANSPORT_SECURITY = b"max-age=31536000"
+
+
+class BoundedRequest(Request):
+    """A request whose body is counted while it arrives in chunks, and whose answers are hardened."""
+
+    channel: BoundedChannel
+    _body_bytes = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a part of the body, unless the whole is too large by now."""
+        self._body_bytes += len(data)
+        if self._body_bytes > self.channel.site.limits.body_bytes:
+            self.channel.refuse(413, b"Content Too Large")
+        elif not self.channel.refused:
+            super().handleContentChunk(data)
+
+    def render(self, resrc: IResource) -> None:
+        """Let a resource answer; it may replace the hardened headers by its own."""
+        for name, value in HARDENED_HEADERS.items():
+            self.setHeader(name, value)
+        if self.isSecure():
+            self.setHeader(b"Strict-Transport-Security", TRANSPORT_SECURITY)
+        super().render(resrc)
+
+
+class BoundedChannel(http.HTTPChannel):
+    """One HTTP connection whose requests must arrive whole within a time and a size."""
+
+    site: BoundedSite
+    maxHeaders = MAX_HEADERS
+    totalHeadersSize = MAX_HEAD_BYTES
+    refused = False
+    _deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """Begin, unless too many connections are open already."""
+        self.site.open_connections += 1
+        super().connectionMade()
+        if self.site.open_connections > self.site.limits.connections:
+            log.warn(
+                "{peer}: web connection refused, {limit} are open", peer=self._peer(), limit=self._limit()
+            )
+            self._tcp.abortConnection()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # as HTTPChannel has it
+        """End."""
+        self.site.open_connections -= 1
+        self._stop_deadline()
+        super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; the first of a request starts its deadline."""
+        if self.refused:
+            return
+        if self._deadline is None and not self._handlingRequest:
+            self._deadline = self.callLater(self.site.limits.request_seconds, self._too_slow)
+        super().dataReceived(data)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take bytes of a body, or of requests that wait behind the present one."""
+        if not self.refused:
+            super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        """Refuse a body that says it is too large before any of it is read."""
+        if self.length is not None and self.length > self.site.limits.body_bytes:
+            self.refuse(413, b"Content Too Large")
+        else:
+            super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        """Let a whole request be answered."""
+        if not self.refused:
+            self._stop_deadline()
+            super().allContentReceived()
+
+    def requestDone(self, request: http.Request) -> None:
+        """Go on with the next request; one that came meanwhile has its own deadline."""
+        waiting = any(self._dataBuffer)
+        if waiting and self.persistent:
+            self._deadline = self.callLater(self.site.limits.request_seconds, self._too_slow)
+        super().requestDone(request)
+
+    def refuse(self, status: int, reason: bytes) -> None:
+        """Answer without reading further, and close."""
+        if self.refused:
+            return
+        self.refused = True
+        self._stop_deadline()
+        log.warn("{peer}: web request refused: {status}", peer=self._peer(), status=status)
+        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, reason)
+        self._tcp.write(head)
+        self.loseConnection()
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.refuse(408, b"Request Timeout")
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    @property
+    def _tcp(self) -> ITCPTransport:
+        return cast(ITCPTransport, self.transport)
+
+    def _peer(self) -> str:
+        peer = self._tcp.getPeer()
+        return f"{getattr(peer, 'host', peer)}:{getattr(peer, 'port', '-')}"
+
+    def _limit(self) -> int:
+        return self.site.limits.connections
+
+
+class BoundedSite(Site):
+    """A site behind the outer wall.
+
+    Args:
+        resource: The root resource.
+        limits: What one browser, and all together, may cost.
+        clock: Where time-outs come from.
+    """
+
+    protocol = BoundedChannel  # type: ignore[assignment]  # twisted says so of its own value too
+    requestFactory = BoundedRequest
+
+    def __init__(self, resource: IResource, limits: WebLimits, clock: IReactorTime) -> None:
+        # Forms are read by the pages that have one: a form of a million names costs more than its bytes.
+        super().__init__(resource, timeout=limits.idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
+        self.limits = limits
+        self.open_connections = 0
+
+    def startFactory(self) -> None:
+        """Do nothing: twisted's access log, and the clock that it needs, are not used."""
+
+    def stopFactory(self) -> None:
+        """Do nothing, as `startFactory`."""
+
+    def log(self, request: http.Request) -> None:
+        """Log an answered request; queries may hold secrets and stay out."""
+        log.debug(
+            "{peer}: {method} {path} answered {status}",
+            peer=request.getClientAddress().host if hasattr(request.getClientAddress(), "host") else "-",
+            method=request.method.decode("ascii", "backslashreplace"),
+            path=request.path.decode("ascii", "backslashreplace"),
+            status=request.code,
+        )
