@@ -1,1 +1,1 @@
-"""XCCOS: codes, parser, commands, writer; no I/O, no rules."""
+"""XCCOS: codes, limits, parser, commands, blocks, writer; no I/O, no rules."""

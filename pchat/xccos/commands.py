@@ -28,6 +28,8 @@ _ROOM_URI = re.compile(r"[mM][aA]-[cC][hH][aA][nN]://([^\s/?#<>\"'&]{1,255})/([^
 _ROOM_PART = re.compile(r"[^\s/?#<>\"'&]{1,255}")
 # No number here needs more than a signed 64-bit's digits; int() of longer text costs quadratic time.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
+# The largest integer of a store's column.
+_LARGEST = 2**63 - 1
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -319,7 +321,10 @@ def _number(element: Element, name: str) -> int | None:
         return None
     if not _NUMBER.fullmatch(text.strip()):
         raise _refused(f"{name} is not a number")
-    return int(text)
+    number = int(text)
+    if abs(number) > _LARGEST:
+        raise _refused(f"{name} out of range")
+    return number
 
 
 def _boolean(element: Element, name: str) -> bool:

@@ -251,6 +251,8 @@ class OtherCommandTests(ArgumentsCase):
     def test_invitations(self) -> None:
         """``getinv`` tells the last number the client knows, which cannot be negative or missing."""
         self.assert_read("getinv", '<inv inviteId="0"/>', Invitations(0))
+        self.assert_read("getinv", f'<inv inviteId="{2**63 - 1}"/>', Invitations(2**63 - 1))
+        self.assert_refused("getinv", f'<inv inviteId="{2**63}"/>', f'<inv inviteId="{10**19}"/>')
         self.assert_refused(
             "getinv", "", "<inv/>", '<inv inviteId="-1"/>', '<inv inviteId="x"/>', '<inv inviteId="1"/>' * 2
         )

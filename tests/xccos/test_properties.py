@@ -27,11 +27,11 @@ ANY_TEXT = st.text(st.characters(categories=None), max_size=200) | st.text(
 PIECES = st.sampled_from(
     [
         *rb"""
-        <xccos> </xccos> <xccos|envid="1"|xmlns="urn:parlano:xml:ns:xccos"> <cmd |id="cmd:join" |seqid="1" > />
+        <xccos> </xccos> <xccos|envid="1"|xmlns="urn:parlano:xml:ns:xccos"> <cmd |id="cmd:join" > />
         |id="cmd:bccontext" </cmd> <data> <data/> </data> <chanid|key="0"|domain="d"|value="g"/> </grpchat>
-        <chanib|uri="ma-chan://d/g"/> <grpchat |chanUri="x" <chat> </chat> <rtf> </rtf> text &lt; &#x1; &#13; &x;
+        <chanib|uri="ma-chan://d/g"/> <grpchat |chanUri="x" <chat> </chat> <rtf> </rtf> text &lt; &#x1;
         <!DOCTYPE|x> <!ENTITY|a|"b"> <![CDATA[ ]]> <!-- --> <?xml|version="1.0"?> <?p|?> |xmlns:q="u" <q:cmd/>
-        |encoding="utf-16"
+        |encoding="utf-16" |seqid="1" &#13; &x;
         """.split(),
         b"\xef\xbb\xbf",
         b"\xff\xfe",
