@@ -7,7 +7,8 @@ from enum import IntEnum
 
 from attrs import define
 
-from pchat.errors import AdministrationRefused
+from pchat.errors import AdministrationRefused, SipRefused
+from pchat.sip.uri import address_key
 from pchat.xccos.codes import ResponseCode
 
 #: As long as a name (L-1); SIP itself sets no limit.
@@ -89,15 +90,16 @@ def principal_key(text: str) -> str:
 
     Source: RFC 3261 section 19.1.4; docs/spec/persistent-chat-server.md section 2.4.
     """
-    folded = text.strip().casefold()
-    if folded.startswith("ma-grp:") or "@" not in folded:
+    plain = text.strip()
+    folded = plain.casefold()
+    if "@" not in folded or folded.startswith("ma-grp:"):
         return folded
-    for scheme in ("sip:", "sips:"):
-        folded = folded.removeprefix(scheme)
-    user, _, rest = folded.partition("@")
-    host = re.split("[;?>]", rest, maxsplit=1)[0]
-    host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    return f"sip:{user.partition(';')[0].partition(':')[0]}@{host}"
+    if not folded.startswith(("sip:", "sips:")):
+        plain = f"sip:{plain}"
+    try:
+        return address_key(plain)
+    except SipRefused:
+        return folded
 
 
 def check_user_uri(text: str) -> str:
@@ -123,16 +125,6 @@ def check_user_uri(text: str) -> str:
     return f"sip:{user}@{domain.lower()}"
 
 
-def check_domain(text: str) -> str:
-    """Bring the name of a domain principal to the form that is stored, or refuse it.
-
-    Raises:
-        AdministrationRefused: The text is no domain name.
-    """
-    domain = text.strip().lower()
-    if len(domain) > URI_CHARACTERS or not _DOMAIN.fullmatch(domain):
-        raise AdministrationRefused(
-            ResponseCode.ERROR_INVALID_ARGUMENT,
-            f"{text!r} is neither a user address (sip:alice@example.com) nor a domain (example.com)",
-        )
-    return domain
+def is_domain(text: str) -> bool:
+    """Tell whether a text in lower case is the name of a domain."""
+    return len(text) <= URI_CHARACTERS and bool(_DOMAIN.fullmatch(text))

@@ -183,16 +183,6 @@ def _rooms(rows: Sequence[Row], roles: Sequence[Row]) -> Iterable[RoomRecord]:
         yield RoomRecord(*values)
 
 
-async def name_taken(txn: ITransaction, folded: str) -> bool:
-    """Tell whether any room or category of the pool has this folded name (M-3)."""
-    rows = await txn.query(
-        "select 1 from rooms where name_folded = %s"
-        " union all select 1 from categories where name_folded = %s",
-        (folded, folded),
-    )
-    return bool(rows)
-
-
 async def insert_category(txn: ITransaction, guid: str, fields: CategoryFields, stamp: Stamp) -> int:
     """Store a new category without lists and return its number."""
     rows = await txn.query(

@@ -1,0 +1,110 @@
+"""Administration of the channel service: one door for people, policies, categories, rooms and settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+
+from pchat.directory.local import LocalDirectory
+from pchat.interfaces import ITransaction, Random
+from pchat.rooms.access import Access
+from pchat.rooms.category_administration import CategoryAdministration
+from pchat.rooms.committing import ChangeDesk, IAdministeredStore, Touched
+from pchat.rooms.observers import IChangeObserver
+from pchat.rooms.people_administration import PeopleAdministration, RunInThread
+from pchat.rooms.role_lists import RoleRules
+from pchat.rooms.room_administration import RoomAdministration
+from pchat.rooms.settings import Settings, check_setting
+from pchat.rooms.settings import names as setting_names
+from pchat.rooms.tree import NodeTree
+from pchat.store.changes import Stamp
+from pchat.store.rooms import store_setting
+
+__all__ = ["Administration", "IChangeObserver", "SettingsAdministration"]
+
+
+async def _store_setting(txn: ITransaction, stamp: Stamp, name: str, value: str) -> Touched:
+    await store_setting(txn, name, value)
+    return Touched()
+
+
+class SettingsAdministration:
+    """The verbs of ``pchatctl config``.
+
+    Args:
+        desk: Commits the changes.
+
+    Source: docs/spec/persistent-chat-server.md section 9.
+    """
+
+    def __init__(self, desk: ChangeDesk) -> None:
+        self._desk = desk
+
+    def show_settings(self) -> dict[str, int | str]:
+        """Show all settings by name."""
+        return self._desk.settings.shown()
+
+    async def set_setting(self, actor: str, name: str, text: str) -> dict[str, int | str]:
+        """Change one setting; it is in force at once.
+
+        Raises:
+            AdministrationRefused: No such setting, or the value is out of its range.
+        """
+        value = check_setting(name, text)
+        option = next(known for known in setting_names() if known == name.strip().lower().replace("_", "-"))
+        async with self._desk.lock:
+            await self._desk.commit("settings", None, actor, _store_setting, option, str(value))
+            self._desk.settings.apply(option, str(value))
+            self._desk.tell("settings_changed")
+        return self.show_settings()
+
+
+class Administration:
+    """Puts the verbs together; a server has one, and ``pchatctl`` makes one when no server runs.
+
+    Args:
+        store: The chat store.
+        directory: People in memory; filled by `load`.
+        tree: Rooms and categories in memory; filled by `load`.
+        access: Who may do what.
+        settings: Settings in memory; filled by `load`.
+        clock: Server time.
+        random: Unpredictable bytes, for GUIDs and event ids.
+        run_in_thread: For hashing passwords; by default it is done at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IAdministeredStore,
+        directory: LocalDirectory,
+        tree: NodeTree,
+        access: Access,
+        settings: Settings,
+        clock: IReactorTime,
+        random: Random,
+        run_in_thread: RunInThread = maybeDeferred,
+    ) -> None:
+        self._desk = ChangeDesk(
+            store=store, directory=directory, tree=tree, settings=settings, clock=clock, random=random
+        )
+        rules = RoleRules(access, directory)
+        self.people = PeopleAdministration(self._desk, run_in_thread)
+        self.categories = CategoryAdministration(self._desk, self.people, access, rules)
+        self.rooms = RoomAdministration(self._desk, self.categories, access, rules)
+        self.settings = SettingsAdministration(self._desk)
+
+    async def load(self) -> None:
+        """Read everything from the store into memory; before anything else is asked."""
+        await self._desk.load()
+
+    async def reload(self) -> None:
+        """Read everything again and tell the observers what may have been lost."""
+        async with self._desk.lock:
+            await self._desk.reload()
+
+    def observe(self, observer: Any) -> None:
+        """Tell an `IChangeObserver` of every change from now on."""
+        self._desk.observe(observer)

@@ -1,0 +1,343 @@
+"""Categories: their names, their switches and, above all, their scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from pchat.errors import AdministrationRefused
+from pchat.interfaces import ITransaction
+from pchat.rooms.access import Access
+from pchat.rooms.category import Category
+from pchat.rooms.committing import ChangeDesk, ChangeEvent, Touched
+from pchat.rooms.names import check_description, check_name, fold
+from pchat.rooms.people_administration import PeopleAdministration
+from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
+from pchat.rooms.room import Room
+from pchat.rooms.scope import ScopeLists
+from pchat.rooms.shown import Shown, category_shown
+from pchat.store.changes import Stamp
+from pchat.store.rooms import (
+    CategoryFields,
+    change_roles,
+    change_scope,
+    delete_category,
+    insert_category,
+    update_category,
+)
+from pchat.xccos.codes import ResponseCode
+
+Pairs = Sequence[tuple[str, int]]
+
+
+@frozen
+class Purge:
+    """Roles that rooms lose, by number of room, and the events that tell of it."""
+
+    roles: Mapping[int, Pairs]
+    events: tuple[ChangeEvent, ...]
+
+
+@frozen
+class ScopeChange:
+    """What is put on and taken from the lists of a category, and what follows from it."""
+
+    added: Pairs
+    removed: Pairs
+    events: tuple[ChangeEvent, ...]
+    purge: Purge = Purge({}, ())
+
+
+def taken(name: str) -> AdministrationRefused:
+    """Make the refusal of a name that another room or category has."""
+    return AdministrationRefused(
+        ResponseCode.ERROR_DUPLICATE_NAME, f"another room or category has the name {name!r}"
+    )
+
+
+async def _add(
+    txn: ITransaction, stamp: Stamp, guid: str, fields: CategoryFields, scope: ScopeChange
+) -> Touched:
+    number = await insert_category(txn, guid, fields, stamp)
+    await change_scope(txn, number, scope.added, (), stamp)
+    return Touched(categories=[number], events=scope.events)
+
+
+async def _change(
+    txn: ITransaction, stamp: Stamp, number: int, fields: CategoryFields, scope: ScopeChange
+) -> Touched:
+    await update_category(txn, number, fields, stamp)
+    await change_scope(txn, number, scope.added, scope.removed, stamp)
+    for room_id, pairs in scope.purge.roles.items():
+        await change_roles(txn, room_id, (), pairs, stamp)
+    return Touched([number], scope.purge.roles, events=(*scope.events, *scope.purge.events))
+
+
+async def _remove(txn: ITransaction, stamp: Stamp, number: int, events: tuple[ChangeEvent, ...]) -> Touched:
+    await delete_category(txn, number)
+    return Touched(categories=[number], events=events)
+
+
+class CategoryAdministration:
+    """The verbs of ``pchatctl category``.
+
+    Args:
+        desk: Commits the changes.
+        people: Finds principals.
+        access: Decides who is in scope.
+        rules: Tells which roles a narrowed scope takes away.
+
+    Source: docs/spec/persistent-chat-server.md sections 2.2 and 3.3 (P-2, P-11).
+    """
+
+    def __init__(
+        self, desk: ChangeDesk, people: PeopleAdministration, access: Access, rules: RoleRules
+    ) -> None:
+        self._desk = desk
+        self._people = people
+        self._access = access
+        self._rules = rules
+
+    # -- asking
+
+    def category(self, text: str) -> Category:
+        """Find a category by its name or URI.
+
+        Raises:
+            AdministrationRefused: There is none.
+        """
+        tree = self._desk.tree
+        found = tree.category_by_uri(text) or tree.category_by_name(text)
+        if found is None:
+            raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no category {text!r}")
+        return found
+
+    def list_categories(self) -> list[Shown]:
+        """List all categories with their lists."""
+        return [self._shown(category) for category in self._desk.tree.categories()]
+
+    def show_category(self, text: str) -> Shown:
+        """Show one category with its lists.
+
+        Raises:
+            AdministrationRefused: There is none.
+        """
+        return self._shown(self.category(text))
+
+    def _shown(self, category: Category) -> Shown:
+        return category_shown(category, len(self._desk.tree.rooms_in(category)), self._desk.directory)
+
+    # -- changing
+
+    async def add_category(
+        self,
+        actor: str,
+        name: str,
+        *,
+        description: str = "",
+        allowed: Iterable[str] = (),
+        denied: Iterable[str] = (),
+        creators: Iterable[str] = (),
+        invitations: bool = False,
+        file_upload: bool = False,
+        chat_history: bool = True,
+    ) -> Shown:
+        """Make a category.
+
+        Args:
+            actor: Who does it.
+            name: A name that no room and no other category has.
+            description: One line.
+            allowed, denied, creators: Addresses, groups or domains; nobody is in scope unless allowed.
+            invitations: Whether members of its rooms are invited.
+            file_upload: Whether files may be posted.
+            chat_history: Whether messages are kept.
+
+        Raises:
+            AdministrationRefused: Name taken or bad, unknown principals, creators out of scope.
+        """
+        fields = _fields(
+            name=name,
+            description=description,
+            invitations=invitations,
+            file_upload=file_upload,
+            logged=chat_history,
+        )
+        async with self._desk.lock:
+            self._check_free(fields.name)
+            lists = ScopeLists(
+                await self._numbers(actor, allowed),
+                await self._numbers(actor, denied),
+                await self._numbers(actor, creators),
+            )
+            self._check_creators(lists, Category(0, "", "", fields.name))
+            guid = self._desk.new_guid()
+            detail = {
+                "category": self._desk.tree.category_uri(guid),
+                "name": fields.name,
+                "change": "created",
+                "added": grants(lists.pairs(), self._desk.directory),
+                "removed": {},
+            }
+            event = self._desk.event("scope_change", actor, detail)
+            scope = ScopeChange(sorted(lists.pairs()), (), (event,))
+            await self._desk.commit("category", None, actor, _add, guid, fields, scope)
+            return self.show_category(fields.name)
+
+    async def change_category(
+        self,
+        actor: str,
+        text: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        allowed: Iterable[str] | None = None,
+        denied: Iterable[str] | None = None,
+        creators: Iterable[str] | None = None,
+        invitations: bool | None = None,
+        file_upload: bool | None = None,
+        chat_history: bool | None = None,
+    ) -> Shown:
+        """Change a category; what is None stays as it is, a list replaces the whole list.
+
+        A narrowed scope takes the roles of its rooms from those who fall out of it, and puts them out.
+
+        Raises:
+            AdministrationRefused: No such category, name taken or bad, unknown principals, creators out
+                of scope.
+
+        Source: docs/spec/persistent-chat-server.md section 3.3 (P-11).
+        """
+        async with self._desk.lock:
+            category = self.category(text)
+            fields = _fields(
+                name=category.name if name is None else name,
+                description=category.description if description is None else description,
+                invitations=category.invitations if invitations is None else invitations,
+                file_upload=category.file_upload if file_upload is None else file_upload,
+                logged=category.logged if chat_history is None else chat_history,
+            )
+            self._check_free(fields.name, category)
+            lists = ScopeLists(
+                category.allowed if allowed is None else await self._numbers(actor, allowed),
+                category.denied if denied is None else await self._numbers(actor, denied),
+                category.creators if creators is None else await self._numbers(actor, creators),
+            )
+            if creators is None:
+                lists = self._without_lost_creators(lists, category)
+            else:
+                self._check_creators(lists, category)
+            await self._commit_change(actor, category, fields, lists)
+            return self._shown(category)
+
+    async def _commit_change(
+        self, actor: str, category: Category, fields: CategoryFields, lists: ScopeLists
+    ) -> None:
+        before = ScopeLists.of(category)
+        inherited = (category.invitations, category.file_upload, category.logged)
+        await self._desk.commit(
+            "category",
+            category.id,
+            actor,
+            _change,
+            category.id,
+            fields,
+            self._scope_change(actor, category, lists),
+        )
+        rooms = self._desk.tree.rooms_in(category)
+        if before.allowed - lists.allowed or lists.denied - before.denied:
+            self._desk.tell("rights_narrowed", rooms)
+        if inherited != (category.invitations, category.file_upload, category.logged):
+            for room in rooms:
+                self._desk.tell("room_changed", room)
+
+    def _scope_change(self, actor: str, category: Category, lists: ScopeLists) -> ScopeChange:
+        before = ScopeLists.of(category).pairs()
+        added, removed = sorted(lists.pairs() - before), sorted(before - lists.pairs())
+        if not added and not removed:
+            return ScopeChange((), (), ())
+        directory = self._desk.directory
+        detail = {
+            "category": category.uri,
+            "name": category.name,
+            "change": "changed",
+            "added": grants(added, directory),
+            "removed": grants(removed, directory),
+        }
+        event = self._desk.event("scope_change", actor, detail)
+        return ScopeChange(added, removed, (event,), self._purge(actor, category, lists.on(category)))
+
+    def _purge(self, actor: str, category: Category, proposed: Category) -> Purge:
+        roles: dict[int, Pairs] = {}
+        events = []
+        for room in self._desk.tree.rooms_in(category):
+            lost = self._lost(room, proposed)
+            if lost:
+                roles[room.id] = lost
+                detail = {"added": {}, "removed": grants(lost, self._desk.directory), "reason": "scope"}
+                events.append(self._desk.event("role_change", actor, detail, room))
+        return Purge(roles, tuple(events))
+
+    def _lost(self, room: Room, proposed: Category) -> Pairs:
+        held = RoleLists.of(room)
+        kept = self._rules.settled(held, evolve(RoomShape.of(room), category=proposed))
+        return sorted(held.pairs() - kept.pairs())
+
+    async def remove_category(self, actor: str, text: str) -> None:
+        """Remove a category that has no rooms (F-15).
+
+        Raises:
+            AdministrationRefused: No such category, or it has rooms.
+        """
+        async with self._desk.lock:
+            category = self.category(text)
+            rooms = len(self._desk.tree.rooms_in(category))
+            if rooms:
+                raise AdministrationRefused(
+                    ResponseCode.ERROR_NODE_HIERARCHY_VIOLATION,
+                    f"the category {category.name!r} has {rooms} rooms; move or remove them first",
+                )
+            detail = {"category": category.uri, "name": category.name, "change": "removed"}
+            event = self._desk.event("scope_change", actor, detail)
+            await self._desk.commit("category", category.id, actor, _remove, category.id, (event,))
+
+    # -- rules
+
+    def _check_free(self, name: str, own: Category | None = None) -> None:
+        holder = self._desk.tree.name_taken(name)
+        if holder is not None and holder is not own:
+            raise taken(name)
+
+    def _check_creators(self, lists: ScopeLists, category: Category) -> None:
+        proposed = lists.on(category)
+        for number in sorted(lists.creators):
+            principal = self._desk.directory.by_id(number)
+            if principal is not None and not self._access.in_scope(principal, proposed):
+                raise AdministrationRefused(
+                    ResponseCode.ERROR_PRINCIPALS_NOT_IN_SCOPE,
+                    f"{principal.uri} cannot be a creator: not among those allowed, or denied",
+                )
+
+    def _without_lost_creators(self, lists: ScopeLists, category: Category) -> ScopeLists:
+        proposed = lists.on(category)
+        directory = self._desk.directory
+        kept = frozenset(
+            number
+            for number in lists.creators
+            if (principal := directory.by_id(number)) and self._access.in_scope(principal, proposed)
+        )
+        return evolve(lists, creators=kept)
+
+    async def _numbers(self, actor: str, texts: Iterable[str]) -> frozenset[int]:
+        # An empty text empties a list: ``--deny ''``.
+        named = [text for text in texts if text.strip()]
+        return frozenset(principal.id for principal in await self._people.principals(actor, named))
+
+
+def _fields(*, name: str, description: str, **switches: Any) -> CategoryFields:
+    checked = check_name(name, "category")
+    return CategoryFields(
+        name=checked, name_folded=fold(checked), description=check_description(description), **switches
+    )

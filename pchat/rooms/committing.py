@@ -1,0 +1,259 @@
+"""One administrative change at a time: decided in memory, committed, shown in memory, told to observers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pchat import ticks
+from pchat.directory.local import LocalDirectory
+from pchat.directory.people import Principal, PrincipalState
+from pchat.errors import AdministrationRefused
+from pchat.interfaces import ITransaction, Random
+from pchat.rooms.room import Room
+from pchat.rooms.settings import Settings
+from pchat.rooms.tree import NodeTree
+from pchat.store.changes import ChangeKey, Stamp, advance_revision
+from pchat.store.outbox import Event, record
+from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord, load_people, principal_record
+from pchat.store.rooms import NodeChange, load_nodes, load_settings, read_nodes
+from pchat.xccos.codes import ResponseCode
+
+log = Logger()
+
+
+class IAdministeredStore(Protocol):
+    """What administration needs of the store: `pchat.interfaces.IStore`, and as whom it writes events."""
+
+    @property
+    def server_id(self) -> int:
+        """Our row in ``servers``."""
+
+    def write(self, body: Any, *args: Any) -> Deferred[Any]:
+        """Run a body in a transaction."""
+
+    def read(self, body: Any, *args: Any) -> Deferred[Any]:
+        """Run a body that only reads."""
+
+
+@frozen
+class ChangeEvent:
+    """A compliance event of a change, without its time, which is the commit's."""
+
+    event_id: str
+    kind: str
+    user_id: int | None
+    user_uri: str
+    user_name: str
+    detail: str
+    room_id: int | None = None
+    room_uri: str = ""
+    room_name: str = ""
+
+    def at(self, now: int) -> Event:
+        """Give it its time in ticks."""
+        return Event(
+            event_id=self.event_id,
+            kind=self.kind,
+            time_ticks=now,
+            room_id=self.room_id,
+            room_uri=self.room_uri,
+            room_name=self.room_name,
+            user_id=self.user_id,
+            user_uri=self.user_uri,
+            user_name=self.user_name,
+            chat_id=0,
+            text=None,
+            detail=self.detail,
+        )
+
+
+@frozen
+class Touched:
+    """What a change touched, as its body tells: these are read back in the same transaction.
+
+    Args:
+        categories, rooms, principals: Numbers, of new and removed ones too.
+        policies: Policies as they are now.
+        events: Compliance events of the change.
+    """
+
+    categories: Iterable[int] = ()
+    rooms: Iterable[int] = ()
+    principals: Iterable[int] = ()
+    policies: tuple[PolicyRecord, ...] = ()
+    events: tuple[ChangeEvent, ...] = ()
+
+
+@frozen
+class Committed:
+    """What the store holds after a change."""
+
+    nodes: NodeChange
+    principals: tuple[PrincipalRecord, ...]
+    policies: tuple[PolicyRecord, ...]
+
+
+Work = Callable[..., Coroutine[Any, Any, Touched]]
+
+
+async def _commit(
+    txn: ITransaction, server_id: int, change: ChangeKey, stamp: Stamp, work: Work, *args: Any
+) -> Committed | None:
+    revision = await advance_revision(txn, change, stamp)
+    if revision is None:
+        return None
+    touched = await work(txn, stamp, *args)
+    if touched.events:
+        await record(txn, server_id, [event.at(stamp.now) for event in touched.events])
+    nodes = await read_nodes(txn, revision, touched.categories, touched.rooms)
+    principals = [await principal_record(txn, number) for number in touched.principals]
+    return Committed(nodes, tuple(principals), touched.policies)
+
+
+async def _load(txn: ITransaction) -> tuple[PeopleSnapshot, NodeChange, dict[str, str]]:
+    return await load_people(txn), await load_nodes(txn), await load_settings(txn)
+
+
+class ChangeDesk:
+    """Keeps memory and store the same: nothing changes in memory that was not read back from a commit.
+
+    Args:
+        store: The chat store.
+        directory: People in memory.
+        tree: Rooms and categories in memory.
+        settings: Settings in memory.
+        clock: Server time.
+        random: Unpredictable bytes, for GUIDs and event ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IAdministeredStore,
+        directory: LocalDirectory,
+        tree: NodeTree,
+        settings: Settings,
+        clock: IReactorTime,
+        random: Random,
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self.tree = tree
+        self.settings = settings
+        #: Held from the decision to the end of the telling: decisions never see half a change.
+        self.lock = DeferredLock()
+        self._clock = clock
+        self._random = random
+        self._observers: list[Any] = []
+
+    def observe(self, observer: Any) -> None:
+        """Tell an `pchat.rooms.observers.IChangeObserver` of every change from now on."""
+        self._observers.append(observer)
+
+    def new_guid(self) -> str:
+        """Make a GUID in lower case, as it is stored and shown."""
+        return str(uuid.UUID(bytes=self._random(16), version=4))
+
+    async def load(self) -> None:
+        """Read everything from the store into memory."""
+        people, nodes, settings = await self.store.read(_load)
+        self.directory.load(people)
+        self.tree.load(nodes)
+        self.settings.load(settings)
+
+    async def reload(self) -> None:
+        """Read everything again after somebody else changed the store, and tell what may have been lost."""
+        rooms = list(self.tree.rooms())
+        disabled = {room for room in rooms if room.disabled}
+        enabled = [user for user in self.directory.users() if self.directory.enabled(user)]
+        await self.load()
+        left = set(self.tree.rooms())
+        self.tell("rights_narrowed", sorted(left, key=lambda room: room.id))
+        for room in rooms:
+            if room not in left:
+                self.tell("room_removed", room)
+            elif room.disabled and room not in disabled:
+                self.tell("room_disabled", room)
+        for user in enabled:
+            if not self.directory.enabled(user):
+                self.tell("user_ended", user, ended_reason(user))
+        self.tell("settings_changed")
+
+    async def commit(self, kind: str, object_id: int | None, actor: str, work: Work, *args: Any) -> Committed:
+        """Commit a change and show it in memory; the caller holds the lock and tells observers.
+
+        Args:
+            kind: What is changed, see `pchat.store.changes.ChangeKey`.
+            object_id: Number of what is changed, if it has one already.
+            actor: Who changes it.
+            work: ``async def work(txn, stamp, *args) -> Touched``.
+            args: Values for it.
+
+        Raises:
+            AdministrationRefused: A rule that only the store can check, or somebody else was faster.
+            StoreUnavailable: Nothing was changed.
+        """
+        change = ChangeKey(self.tree.revision, kind, object_id)
+        stamp = Stamp(actor, ticks.from_unix(self._clock.seconds()))
+        committed: Committed | None = await self.store.write(
+            _commit, self.store.server_id, change, stamp, work, *args
+        )
+        if committed is None:
+            await self.reload()
+            raise AdministrationRefused(
+                ResponseCode.ERROR_DATA_COLLISION, "somebody else changed something meanwhile; try again"
+            )
+        # No await from here to the end of the caller's telling: posts see all of the change or nothing.
+        for principal in committed.principals:
+            self.directory.apply_principal(principal)
+        for policy in committed.policies:
+            self.directory.apply_policy(policy)
+        self.tree.apply(committed.nodes)
+        log.info("{actor} changed {kind} {object_id}", actor=actor, kind=kind, object_id=object_id)
+        return committed
+
+    def tell(self, event: str, *args: Any) -> None:
+        """Call a method of `pchat.rooms.observers.IChangeObserver` on every observer; all are told."""
+        for observer in self._observers:
+            try:
+                getattr(observer, event)(*args)
+            except Exception:
+                # The change is committed; one observer's bug must not keep the others from acting on it.
+                log.failure("observer failed at {event}", event=event)
+
+    def event(
+        self, kind: str, actor: str, detail: Mapping[str, Any], room: Room | None = None
+    ) -> ChangeEvent:
+        """Describe a change for compliance.
+
+        Args:
+            kind: ``room_change``, ``role_change`` or ``scope_change``.
+            actor: Who changes it.
+            detail: What was changed; kept as a JSON object.
+            room: The room as it is before the change, if it is about one.
+        """
+        who = self.directory.by_uri(actor)
+        return ChangeEvent(
+            event_id=self._random(16).hex(),
+            kind=kind,
+            user_id=who.id if who else None,
+            user_uri=who.uri if who else actor,
+            user_name=who.shown_name if who else "",
+            detail=json.dumps(detail, ensure_ascii=False, sort_keys=True),
+            room_id=room.id if room else None,
+            room_uri=room.uri if room else "",
+            room_name=room.name if room else "",
+        )
+
+
+def ended_reason(user: Principal) -> str:
+    """Tell why chat is not on for a user: ``disabled``, ``removed`` or ``policy``."""
+    return "policy" if user.state is PrincipalState.ACTIVE else user.state.name.lower()
