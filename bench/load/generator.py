@@ -1,0 +1,226 @@
+"""The program of the load generator: an `Order` on standard input, a `Result` on standard output.
+
+Run as ``python -m bench.load.generator``; `bench.fanout` does.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import attrs
+from attrs import frozen
+
+from bench.load import meter
+from bench.load.loop import Loop
+from bench.load.participant import LoadFailed, Participant
+
+AT_ONCE = 16
+"""Participants that join at the same time."""
+
+
+@frozen
+class Order:
+    """What to do.
+
+    Args:
+        address: ``host:port`` of the SIP listener.
+        authority: PEM file of the authority to trust.
+        server_pid: Process whose time and memory are measured.
+        users: Sign-in names, one connection each.
+        password: Of all of them, for NTLM; None: scheme ``none``.
+        pool: URI of the chat service.
+        room: URI of the room.
+        warm_up: Seconds before the measurement.
+        seconds: Length of the measurement.
+        outstanding: Posts on their way at any time.
+        text_bytes: Length of a post's text.
+        cpu: CPU to stay on, or None.
+    """
+
+    address: str
+    authority: str
+    server_pid: int
+    users: list[str]
+    password: str | None
+    pool: str
+    room: str
+    warm_up: float
+    seconds: float
+    outstanding: int
+    text_bytes: int
+    cpu: int | None
+
+
+@frozen
+class Result:
+    """What came out; times in seconds, memory in bytes."""
+
+    clients: int
+    signed: bool
+    seconds: float
+    posts: int
+    deliveries: int
+    server_cpu: float
+    load_cpu: float
+    latency_p50: float
+    latency_p99: float
+    sign_in_seconds: float
+    join_seconds: float
+    memory_idle: float
+    memory_joined: float
+    memory_busy: float
+
+
+class ClosedLoop:
+    """Keeps a number of posts on their way: when the last copy of one arrived, the next one is sent.
+
+    The participants post in turn.
+    """
+
+    def __init__(self, loop: Loop, order: Order) -> None:
+        self._loop = loop
+        self._filling = b"x" * (order.text_bytes - 11)
+        self._participants: list[Participant] = []
+        self._missing: dict[int, int] = {}
+        self._sent: dict[int, float] = {}
+        self._posted = 0
+        self._answered = 0
+        self._ending = False
+        self.deliveries = 0
+        self.latencies: list[float] = []
+
+    def begin(self, participants: list[Participant], outstanding: int) -> None:
+        """Send the first posts."""
+        self._participants = participants
+        for _ in range(outstanding):
+            self._post()
+
+    def end(self) -> None:
+        """Send no more; run until the last copies and answers are here."""
+        self._ending = True
+        self._loop.run_until(lambda: not self._missing and self._answered == self._posted)
+
+    def _post(self) -> None:
+        number, self._posted = self._posted, self._posted + 1
+        self._missing[number] = len(self._participants)
+        self._sent[number] = time.perf_counter()
+        self._participants[number % len(self._participants)].post(number, self._filling)
+
+    def delivered(self, number: int) -> None:
+        """Count a copy; after the last one of a post send the next post."""
+        self.deliveries += 1
+        left = self._missing[number] - 1
+        if left:
+            self._missing[number] = left
+            return
+        del self._missing[number]
+        self.latencies.append(time.perf_counter() - self._sent.pop(number))
+        if not self._ending:
+            self._post()
+
+    def accepted(self) -> None:
+        """Count the answer to a post."""
+        self._answered += 1
+
+    def blocked(self, participant: Participant) -> None:
+        """Tell the loop."""
+        self._loop.blocked(participant)
+
+
+def run(order: Order) -> Result:
+    """Sign in, join, measure."""
+    loop = Loop(order.address, Path(order.authority))
+    posts = ClosedLoop(loop, order)
+    pid = order.server_pid
+
+    def sign_in(users: list[str]) -> list[Participant]:
+        made = []
+        for user in users:
+            participant = Participant(user, order.password, loop.connect(), posts)
+            made.append(participant)
+            loop.add(participant)
+            participant.start(participant.sign_in())
+            loop.turn(0)
+        loop.finish(made)
+        return made
+
+    def join(participants: list[Participant]) -> None:
+        for first in range(0, len(participants), AT_ONCE):
+            group = participants[first : first + AT_ONCE]
+            for participant in group:
+                participant.start(participant.join(order.pool, order.room))
+            loop.finish(group)
+
+    # what the server loads for its first client is not part of a connection's memory
+    first = sign_in(order.users[:1])
+    join(first)
+    count = len(order.users) - 1
+    empty, started = meter.resident_bytes(pid), time.perf_counter()
+    others = sign_in(order.users[1:])
+    signed_in, idle = time.perf_counter(), meter.resident_bytes(pid)
+    join(others)
+    joined_at, joined = time.perf_counter(), meter.resident_bytes(pid)
+
+    posts.begin(first + others, order.outstanding)
+    seconds, deliveries, server_cpu, load_cpu = _measure(loop, posts, order)
+    busy = meter.resident_bytes(pid)
+    latencies = sorted(posts.latencies)
+    posts.end()
+    loop.close()
+    return Result(
+        clients=len(order.users),
+        signed=order.password is not None,
+        seconds=seconds,
+        posts=len(latencies),
+        deliveries=deliveries,
+        server_cpu=server_cpu,
+        load_cpu=load_cpu,
+        latency_p50=meter.percentile(latencies, 0.50),
+        latency_p99=meter.percentile(latencies, 0.99),
+        sign_in_seconds=signed_in - started,
+        join_seconds=joined_at - signed_in,
+        memory_idle=(idle - empty) / count,
+        memory_joined=(joined - empty) / count,
+        memory_busy=(busy - empty) / count,
+    )
+
+
+def _measure(loop: Loop, posts: ClosedLoop, order: Order) -> tuple[float, int, float, float]:
+    """Warm up, then return seconds, deliveries, and processor time of server and generator."""
+    warm = time.perf_counter() + order.warm_up
+    loop.run_until(lambda: time.perf_counter() >= warm)
+    posts.latencies.clear()
+    deliveries, started = posts.deliveries, time.perf_counter()
+    server_cpu, load_cpu = meter.cpu_seconds(order.server_pid), time.process_time()
+    stop = started + order.seconds
+    loop.run_until(lambda: time.perf_counter() >= stop)
+    return (
+        time.perf_counter() - started,
+        posts.deliveries - deliveries,
+        meter.cpu_seconds(order.server_pid) - server_cpu,
+        time.process_time() - load_cpu,
+    )
+
+
+def main() -> None:
+    """Do one order."""
+    order = Order(**json.load(sys.stdin))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if order.cpu is not None:
+        os.sched_setaffinity(0, {order.cpu})
+    gc.disable()
+    try:
+        json.dump(attrs.asdict(run(order)), sys.stdout)
+    except LoadFailed as error:
+        sys.exit(f"load generator: {error}")
+
+
+if __name__ == "__main__":
+    main()
