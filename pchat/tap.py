@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -18,7 +18,8 @@ from pchat.errors import ConfigError
 from pchat.ops.logs import JsonLines, LogStream
 from pchat.ops.process import IChatServer, IReactor, ServerProcess
 
-MakeServer = Callable[[Config, IReactor], IChatServer]
+#: Takes the configuration and the reactor.
+MakeServer = Callable[[Config, Any], IChatServer]
 
 
 class Options(usage.Options):
