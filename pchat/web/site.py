@@ -96,6 +96,11 @@ class BoundedChannel(http.HTTPChannel):
             self._deadline = self.callLater(self.site.limits.request_seconds, self._too_slow)
         super().dataReceived(data)
 
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a head; what follows a refusal in the same segment is not looked at."""
+        if not self.refused:
+            super().lineReceived(line)
+
     def rawDataReceived(self, data: bytes) -> None:
         """Take bytes of a body, or of requests that wait behind the present one."""
         if not self.refused:
@@ -131,6 +136,10 @@ class BoundedChannel(http.HTTPChannel):
         head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, reason)
         self._tcp.write(head)
         self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # twisted answers here too, but reads on, and may execute what it has just refused.
+        self.refuse(400, b"Bad Request")
 
     def _too_slow(self) -> None:
         self._deadline = None
