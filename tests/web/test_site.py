@@ -132,7 +132,7 @@ class HeadTests(SiteCase):
         """A head with too many or too long headers is answered 400 once, and the connection ends."""
         many = b"".join(b"X-%d: 1\r\n" % number for number in range(70))
         for headers in (many, (b"X: " + b"x" * 9_000 + b"\r\n") * 2):
-            answer = self.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n")
+            answer = self.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n", pieces=10)
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer[:40])
             self.assertEqual(1, answer.count(b"HTTP/1.1"))
             self.assertTrue(self.closed)
