@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 from OpenSSL import SSL
@@ -17,14 +18,21 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 from zope.interface import implementer
 
+from pchat.admin.api import AdministrationApi
+from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
 from pchat.errors import ConfigError, StoreError
 from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
 from pchat.sip.connection import SipFactory
+from pchat.web.health import health_resource
+from pchat.web.site import BoundedSite
 
 log = Logger()
 
@@ -59,7 +67,7 @@ class ServerContext(ContextFactory):
     def _make(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+        context.set_options(SSL.OP_NO_COMPRESSION | getattr(SSL, "OP_NO_RENEGOTIATION", 0) | SSL.OP_CIPHER_SERVER_PREFERENCE)
         # An idle connection gives back its 34 kB of record buffers.
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_cipher_list(CIPHERS)
@@ -92,6 +100,7 @@ class ChatServer(Service):
     def __init__(self, config: Config, reactor: Any) -> None:
         self.listening: Deferred[None] = Deferred()
         self.parts: Parts | None = None
+        self.addresses: dict[str, list[str]] = {"sip": [], "web": []}
         self._config = config
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
@@ -110,10 +119,10 @@ class ChatServer(Service):
     async def _start(self) -> None:
         config = self._config
         config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._store = open_store(config, self._reactor)
+        self._store = open_store(config, self._reactor, token_bytes, self._reactor)
         await self._store.start()
-        self.parts = parts = await assemble(config, self._store, self._reactor)
-        addresses: dict[str, list[str]] = {"sip": [], "web": []}
+        self.parts = parts = await assemble(config, self._store, self._reactor, token_bytes, deferToThread)
+        addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):
             addresses["sip"].append(self._listen_sip(parts, sip, f"sip.listeners[{number}]"))
         for number, web in enumerate(config.web.listeners):
@@ -160,13 +169,24 @@ class ChatServer(Service):
         return self._open(listener, path, factory)
 
     def _listen_web(self, parts: Parts, listener: WebListener, path: str) -> str:
-        return self._open(listener, path, parts.web_site(self._reactor))
+        return self._open(listener, path, self._web_site(parts))
 
     def _listen_admin(self, parts: Parts) -> None:
         path = self._config.server.admin_socket
         path.unlink(missing_ok=True)
-        port = self._reactor.listenUNIX(os.fspath(path), parts.admin_site(), mode=0o600, wantPID=False)
+        port = self._reactor.listenUNIX(os.fspath(path), self._admin_site(parts), mode=0o600, wantPID=False)
         self._ports.append(port)
+
+    def _web_site(self, parts: Parts) -> Site:
+        root = Resource()
+        root.putChild(b"health", health_resource({"store": parts.check_store}, self._reactor))
+        return BoundedSite(root, self._config.web.limits, self._reactor)
+
+    def _admin_site(self, parts: Parts) -> Site:
+        async def status() -> dict[str, Any]:
+            return {"listeners": self.addresses, **await parts.status()}
+
+        return admin_site(AdministrationApi(parts.base, status))
 
     def reload(self) -> None:
         """Read certificates again for connections to come."""
@@ -189,7 +209,7 @@ class ChatServer(Service):
         await gatherResults([Deferred.fromCoroutine(_stopped(port)) for port in self._ports])
         if parts is not None:
             await self._drain(parts)
-            await parts.leave()
+            parts.leave()
         (self._config.server.run / "listening.json").unlink(missing_ok=True)
         if self._store is not None:
             await self._store.stop()
@@ -200,6 +220,11 @@ class ChatServer(Service):
         while parts.posting.waiting and self._reactor.seconds() < deadline:
             pause: Deferred[None] = deferLater(self._reactor, 0.01, lambda: None)
             await pause
+
+
+def make_service(config: Config, reactor: Any) -> ChatServer:
+    """Make the service of a configuration, for `pchat.tap`."""
+    return ChatServer(config, reactor)
 
 
 async def _stopped(port: IListeningPort) -> None:

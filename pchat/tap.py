@@ -36,7 +36,7 @@ def make_process(
     Args:
         config_path: The configuration file.
         reactor: The reactor that will run it.
-        make_server: `pchat.server.make_service`, or a fake.
+        make_server: `pchat.listening.make_service`, or a fake.
         out: Standard output, for the announcement.
         err: Standard error, for the log and for the reason of a failed start.
 
@@ -62,7 +62,7 @@ def makeService(options: Options) -> IService:
     """Make the service for twistd, from its parsed options."""
     from twisted.internet import reactor  # noqa: PLC0415  # choosing the reactor is twistd's business
 
-    from pchat.server import make_service  # noqa: PLC0415  # `twistd --help` must not load the server
+    from pchat.listening import make_service  # noqa: PLC0415  # `twistd --help` must not load the server
 
     process = make_process(
         str(options["config"]), cast(IReactor, reactor), make_service, out=sys.stdout, err=sys.stderr

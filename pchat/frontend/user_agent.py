@@ -5,7 +5,7 @@ Source: RFC 3261 section 8.2; docs/spec/sip-sign-in.md sections 3 to 6; docs/spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -17,6 +17,7 @@ from zope.interface import implementer
 from pchat.auth.negotiation import Admitted, Challenged, Verdict
 from pchat.errors import OurError, SipRefused, StoreUnavailable
 from pchat.interfaces import IResponseReceiver, Random
+from pchat.rooms.observers import IChangeObserver
 from pchat.sip.connection import SipConnection
 from pchat.sip.dialog import Dialog, Dialogs
 from pchat.sip.headers import Headers
@@ -26,8 +27,8 @@ from pchat.sip.uri import SipUri, address_key
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
-    from pchat.frontend.registrar import Registrar
-    from pchat.frontend.subscriptions import Subscriptions
+    from pchat.frontend.front_end import FrontEnd
+    from pchat.rooms.room import Room
     from pchat.rooms.service import ChannelService
 
 log = Logger()
@@ -87,15 +88,14 @@ class _Probe:
         self._connection.close("no answer to a liveness probe")
 
 
+@implementer(IChangeObserver)
 class UserAgent:
     """The server's side of every connection in client mode.
 
     Args:
         addresses: What the chat service is called.
         directory: People and whether they may use the service.
-        registrar: Registrations.
-        subscriptions: SUBSCRIBE dialogs and their notifications.
-        presence: Takes SERVICE requests.
+        front_end: Registrations, subscriptions and presence.
         service: The channel service.
         dialogs: All INVITE dialogs.
         clock: Time in seconds.
@@ -106,9 +106,7 @@ class UserAgent:
         self,
         addresses: Addresses,
         directory: LocalDirectory,
-        registrar: Registrar,
-        subscriptions: Subscriptions,
-        presence: Any,
+        front_end: FrontEnd,
         service: ChannelService,
         dialogs: Dialogs,
         clock: IReactorTime,
@@ -118,9 +116,7 @@ class UserAgent:
         self.dialogs = dialogs
         self.stopping = False
         self._directory = directory
-        self._registrar = registrar
-        self._subscriptions = subscriptions
-        self._presence = presence
+        self._front_end = front_end
         self._service = service
         self._clock = clock
         self._random = random
@@ -143,8 +139,7 @@ class UserAgent:
             if not mine:
                 self._by_user.pop(connection.user.id, None)
         self.dialogs.connection_lost(connection, "connection lost")
-        self._subscriptions.connection_lost(connection)
-        self._registrar.connection_lost(connection)
+        self._front_end.connection_lost(connection)
         if connection.factory is not None:
             connection.factory.connection_ended(connection.source)
 
@@ -164,6 +159,34 @@ class UserAgent:
                 "{peer}: {user} is signed out: {reason}", peer=connection.peer, user=user.uri, reason=reason
             )
             connection.close(reason)
+
+    # -- IChangeObserver
+
+    def user_ended(self, principal: Principal, reason: str) -> None:
+        """Close the connections of a user who may no longer be here."""
+        self.end_user(principal, reason)
+
+    def user_changed(self, principal: Principal) -> None:
+        """Tell his clients whether chat is on for him now."""
+        self._front_end.policy_changed([principal])
+
+    def settings_changed(self) -> None:
+        """Tell all clients where rooms are managed now."""
+        self._front_end.policy_changed()
+
+    def room_changed(self, room: Room) -> None:
+        """Nothing the front end tells depends on rooms."""
+
+    def rights_narrowed(self, rooms: Iterable[Room]) -> None:
+        """Nothing the front end tells depends on rooms."""
+
+    def room_disabled(self, room: Room) -> None:
+        """Nothing the front end tells depends on rooms."""
+
+    def room_removed(self, room: Room) -> None:
+        """Nothing the front end tells depends on rooms."""
+
+    # -- time
 
     def close_all(self, reason: str) -> None:
         """Close every connection; the server stops."""
@@ -320,7 +343,7 @@ class UserAgent:
             raise SipRefused(403, "This connection belongs to another user", close=True)
         else:
             connection.signed_in(user, verdict.association)
-        response: Response = self._registrar.register(connection, request, user)
+        response: Response = self._front_end.registrar.register(connection, request, user)
         return response
 
     # -- the other methods
@@ -337,11 +360,11 @@ class UserAgent:
 
     def sip_SUBSCRIBE(self, connection: SipConnection, request: Request) -> Deferred[Response]:
         """Subscriptions are the front end's."""
-        return self._subscriptions.subscribe(connection, request)
+        return self._front_end.subscriptions.subscribe(connection, request)
 
     def sip_SERVICE(self, connection: SipConnection, request: Request) -> Deferred[Response]:
         """Presence categories and containers."""
-        answer: Deferred[Response] = self._presence.service(connection, request)
+        answer: Deferred[Response] = self._front_end.presence.service(connection, request)
         return answer
 
     def sip_INVITE(self, connection: SipConnection, request: Request) -> Response:

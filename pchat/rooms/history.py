@@ -113,4 +113,4 @@ class History:
             text=None,
             detail=json.dumps(detail, separators=(",", ":")),
         )
-        await self._store.write(record, self._store.run.server_id, [event])
+        await self._store.write(record, self._store.server_id, [event])

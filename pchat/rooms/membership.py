@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from pchat import ticks
 from pchat.errors import CommandRefused, StoreUnavailable
 from pchat.rooms.notices import Notices
 from pchat.store.participants import Participation, joined, parted
@@ -82,6 +83,8 @@ class Membership:
         self._clock = clock
         self._random = random
         self.unrecorded_parts = 0
+        self._failing = 0
+        self._waiting_for_store: list[Deferred[None]] = []
 
     # -- cmd:join, cmd:bjoin, cmd:part
 
@@ -199,20 +202,19 @@ class Membership:
 
     # -- what the store is told
 
-    def _participations(
-        self, session: ChatSession, rosters: Iterable[Roster], reason: str
-    ) -> list[Participation]:
+    def _participations(self, session: ChatSession, rosters: Iterable[Roster]) -> list[Participation]:
         user = session.user
+        now = ticks.from_unix(self._clock.seconds())
         return [
             Participation(
                 event_id=self._random(16).hex(),
+                time_ticks=now,
                 room_id=roster.room.id,
                 room_uri=roster.room.uri,
                 room_name=roster.room.name,
                 user_id=user.id,
                 user_uri=user.uri,
                 user_name=user.shown_name,
-                reason=reason,
             )
             for roster in rosters
         ]
@@ -220,10 +222,16 @@ class Membership:
     async def _record_joins(self, session: ChatSession, rosters: Sequence[Roster]) -> None:
         if not rosters:
             return
+        # A part that the store has not taken yet must not be written after this join.
+        while self._failing:
+            recovered: Deferred[None] = Deferred()
+            self._waiting_for_store.append(recovered)
+            await recovered
         first = [roster for roster in rosters if roster.reserve(session.user.id)]
         try:
             # Also when there is nothing to write: another endpoint's join may still be on its way.
-            await self._store.write(joined, self._store.run, self._participations(session, first, ""))
+            rows = self._participations(session, first)
+            await self._store.write(joined, self._store.server_id, self._store.run_id, rows)
         except StoreUnavailable:
             for roster in rosters:
                 roster.release(session.user.id)
@@ -235,17 +243,28 @@ class Membership:
         for roster in rosters:
             self._rosters.forget_if_idle(roster)
         if last:
-            ensureDeferred(self._write_parts(self._participations(session, last, reason)))
+            ensureDeferred(self._write_parts(self._participations(session, last), reason))
 
-    async def _write_parts(self, parts: list[Participation]) -> None:
+    async def _write_parts(self, parts: list[Participation], reason: str) -> None:
         # Leaving cannot be refused, so the event is offered until the store takes it.
         self.unrecorded_parts += len(parts)
-        while True:
-            try:
-                await self._store.write(parted, self._store.run, parts)
-                break
-            except StoreUnavailable as error:
-                log.warn("part events wait for the store: {error}", error=str(error))
-                pause: Deferred[None] = deferLater(self._clock, RETRY_SECONDS, lambda: None)
-                await pause
+        failed = False
+        while not await self._written(parts, reason):
+            self._failing += not failed
+            failed = True
+            pause: Deferred[None] = deferLater(self._clock, RETRY_SECONDS, lambda: None)
+            await pause
         self.unrecorded_parts -= len(parts)
+        self._failing -= failed
+        if not self._failing:
+            waiting, self._waiting_for_store = self._waiting_for_store, []
+            for recovered in waiting:
+                recovered.callback(None)
+
+    async def _written(self, parts: list[Participation], reason: str) -> bool:
+        try:
+            await self._store.write(parted, self._store.server_id, parts, reason)
+        except StoreUnavailable as error:
+            log.warn("part events wait for the store: {error}", error=str(error))
+            return False
+        return True

@@ -18,7 +18,6 @@ from pchat import ticks
 from pchat.errors import CommandRefused, StoreError
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.session import ChatSession
-from pchat.store.servers import ServerRun
 from pchat.xccos.blocks import ServerBlock
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.commands import Invitations, ServerInfo, read_command
@@ -49,7 +48,11 @@ log = Logger()
 class IChatStore(Protocol):
     """The store of a running server: `pchat.interfaces.IStore` and who writes to it."""
 
-    run: ServerRun
+    @property
+    def server_id(self) -> int:
+        """Our row in ``servers``."""
+
+    run_id: str
 
     def write(self, body: Any, *args: Any) -> Deferred[Any]:
         """Run a body in a transaction."""
@@ -120,7 +123,6 @@ class ChannelService:
         self.envelope_ids = envelope_ids
         self.xml_limits = xml_limits
         self.sessions: dict[ChatSession, None] = {}
-        self.end_user: Callable[[Principal, str], None] = lambda user, reason: None
         self._tree = tree
         self._access = access
         self._settings = settings
@@ -164,7 +166,9 @@ class ChannelService:
                 self._log_refusal(session, command, error)
                 code = ResponseCode.ERROR_DATABASE_CONNECTION
             else:
-                log.failure("{session}: {command} failed", failure, session=session.label, command=command.name)
+                log.failure(
+                    "{session}: {command} failed", failure, session=session.label, command=command.name
+                )
                 code = ResponseCode.ERROR_UNKNOWN_SERVER_ERROR
             session.reply(command, code)
 
@@ -174,7 +178,9 @@ class ChannelService:
 
     @staticmethod
     def _log_refusal(session: ChatSession, command: Command, error: Exception) -> None:
-        log.info("{session}: {command}: {error}", session=session.label, command=command.name, error=str(error))
+        log.info(
+            "{session}: {command}: {error}", session=session.label, command=command.name, error=str(error)
+        )
 
     # -- commands
 
@@ -256,8 +262,7 @@ class ChannelService:
         self._membership.empty(room)
 
     def user_ended(self, principal: Principal, reason: str) -> None:
-        """End the sessions of a user who may no longer use the service."""
-        self.end_user(principal, reason)
+        """His connections are closed by the front end, and his sessions end with them."""
 
     def user_changed(self, principal: Principal) -> None:
         """Names are read anew with each use; nothing is kept."""

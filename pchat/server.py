@@ -1,0 +1,346 @@
+"""The composition page: every part of a server is constructed and wired here, and nowhere else.
+
+Read top-down it is the table of contents of a running server: store, what is held in memory, the
+channel service, the front end, the doors. `Parts` opens no socket and starts no timer of its own, so
+tests run the very same parts in memory; `pchat.listening` puts them on the network.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+
+from pchat import __version__, ticks
+from pchat.auth.accounts import SignInPolicy
+from pchat.auth.negotiation import Negotiation
+from pchat.auth.throttle import LoginThrottle
+from pchat.config import Config
+from pchat.directory.credentials import StoredCredentials
+from pchat.directory.local import LocalDirectory
+from pchat.fanout.feed import Feeds
+from pchat.frontend.front_end import FrontEnd
+from pchat.frontend.provisioning import ChatAddresses
+from pchat.frontend.user_agent import Addresses, UserAgent
+from pchat.interfaces import Random
+from pchat.rooms.access import Access
+from pchat.rooms.administration import Administration
+from pchat.rooms.blocks import Blocks
+from pchat.rooms.history import History
+from pchat.rooms.membership import Membership
+from pchat.rooms.notices import Notices
+from pchat.rooms.posting import Posting
+from pchat.rooms.roster import Rosters
+from pchat.rooms.search import Search
+from pchat.rooms.service import ChannelService, ServiceInfo
+from pchat.rooms.settings import Settings
+from pchat.rooms.tree import NodeTree
+from pchat.sip.connection import ConnectionLimits, SipConnection
+from pchat.sip.dialog import Dialogs, InfoLimits
+from pchat.sip.stream import StreamLimits
+from pchat.sip.turn import Turn
+from pchat.store import outbox
+from pchat.store.servers import alive, enter
+from pchat.store.sqlite import IThreads, SqliteStore
+from pchat.xccos.limits import XmlLimits
+from pchat.xccos.writer import EnvelopeIds
+
+WEB_SERVICE_PATH = "/PersistentChat/MGCWebService.asmx"
+
+
+def open_store(
+    config: Config, clock: IReactorTime, random: Random, threads: IThreads | None = None
+) -> SqliteStore:
+    """Make the chat store of a configuration; it is not started yet.
+
+    Args:
+        config: The configuration.
+        clock: Server time.
+        random: Unpredictable bytes.
+        threads: The reactor; without one everything runs at once in the calling thread.
+    """
+    return SqliteStore(
+        config.database,
+        clock=clock,
+        server_name=config.server.name,
+        random=random,
+        threads=threads,
+        inline=threads is None,
+        record_events=config.compliance.enabled,
+    )
+
+
+@frozen
+class AdministrationParts:
+    """What changing people, rooms and rights needs; all that ``pchatctl`` builds when no server runs.
+
+    Args:
+        store: The chat store, started.
+        directory: People in memory.
+        tree: Rooms and categories in memory.
+        settings: Limits that operators change while the server runs.
+        access: Who may do what.
+        administration: The rules' one door.
+    """
+
+    store: Any
+    directory: LocalDirectory
+    tree: NodeTree
+    settings: Settings
+    access: Access
+    administration: Administration
+
+
+async def assemble_administration(
+    config: Config,
+    store: Any,
+    clock: IReactorTime,
+    random: Random,
+    run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
+) -> AdministrationParts:
+    """Construct administration over a started store and read everything into memory.
+
+    Args:
+        config: The configuration.
+        store: A started `pchat.interfaces.IStore`.
+        clock: Server time.
+        random: Unpredictable bytes.
+        run_in_thread: For hashing passwords; by default it is done at once.
+    """
+    directory = LocalDirectory()
+    tree = NodeTree(config.server.domain)
+    settings = Settings()
+    access = Access(directory)
+    administration = Administration(
+        store=store,
+        directory=directory,
+        tree=tree,
+        access=access,
+        settings=settings,
+        clock=clock,
+        random=random,
+        run_in_thread=run_in_thread,
+    )
+    await administration.load()
+    return AdministrationParts(store, directory, tree, settings, access, administration)
+
+
+class Parts:
+    """All parts of a running server.
+
+    Args:
+        config: The configuration.
+        base: Administration and what it works on.
+        clock: The reactor's time.
+        random: Unpredictable bytes.
+    """
+
+    def __init__(
+        self, config: Config, base: AdministrationParts, clock: IReactorTime, random: Random
+    ) -> None:
+        self.config = config
+        self.base = base
+        self.clock = clock
+        self.random = random
+        self.started_at = clock.seconds()
+        self.web_port = 0
+        self.host = config.server.host or f"frontend.{config.server.domain}"
+        self.addresses = Addresses(
+            domain=config.server.domain,
+            pool_uri=f"sip:GC-1-PersistentChatService-1@{config.server.domain}",
+            lookup_uri=f"sip:ocschat@{config.server.domain}",
+            source=self.host,
+        )
+        self._make_service()
+        self._make_front_end()
+        base.administration.observe(self.service)
+        base.administration.observe(self.user_agent)
+
+    # -- rooms and fan-out
+
+    def _make_service(self) -> None:
+        base, clock, random = self.base, self.clock, self.random
+        store, tree, access, settings = base.store, base.tree, base.access, base.settings
+        limits = self.config.sip.limits
+        envelope_ids = EnvelopeIds(random)
+        self.rosters = Rosters(settings.participant_update_limit)
+        self.feeds = Feeds(store, self.rosters, base.directory, envelope_ids)
+        blocks = Blocks(self.rosters, access, base.directory, self.web_service_url)
+        notices = Notices(self.rosters, blocks, base.directory, envelope_ids)
+        self.membership = Membership(store, tree, access, self.rosters, blocks, notices, clock, random)
+        self.posting = Posting(store, tree, access, settings, self.feeds, random)
+        history = History(
+            store,
+            tree,
+            access,
+            settings,
+            blocks,
+            base.directory,
+            clock,
+            random,
+            record_reads=self.config.compliance.enabled,
+        )
+        self.service = ChannelService(
+            ServiceInfo(
+                domain=self.config.server.domain,
+                pool_uri=self.addresses.pool_uri,
+                display_name=self.config.server.domain,
+                # The same for every server of the domain, as the root category's GUID is.
+                database_version=str(uuid.uuid5(uuid.UUID(tree.root_guid), "database")),
+                room_management_url=f"{self.web_url}/PersistentChat/RM/",
+                source=self.host,
+            ),
+            tree,
+            access,
+            settings,
+            self.rosters,
+            self.membership,
+            self.posting,
+            history,
+            Search(tree, access, settings, blocks),
+            notices,
+            envelope_ids,
+            clock,
+            XmlLimits(body_bytes=limits.body_bytes),
+        )
+
+    # -- sign-in, presence, dispatch
+
+    def _make_front_end(self) -> None:
+        base, config, clock, random = self.base, self.config, self.clock, self.random
+        limits = config.sip.limits
+        self.front_end = FrontEnd(base.directory, base.store, self._chat_addresses, clock, random)
+        self.dialogs = Dialogs(random, InfoLimits(limits.outstanding_infos, limits.pending_infos))
+        self.user_agent = UserAgent(
+            self.addresses, base.directory, self.front_end, self.service, self.dialogs, clock, random
+        )
+        self._sign_in = SignInPolicy(
+            domain=config.server.domain,
+            target_name=self.host,
+            netbios_domain=config.auth.netbios_domain or config.server.domain.split(".")[0].upper()[:15],
+            schemes=config.auth.schemes,
+            realm=config.auth.realm,
+        )
+        self._credentials = StoredCredentials(base.store, base.directory)
+        self._throttle = LoginThrottle(clock)
+        self._turn = Turn(clock)
+        self._connection_limits = ConnectionLimits(
+            sign_in_seconds=limits.sign_in_seconds,
+            idle_seconds=limits.idle_seconds,
+            unsent_bytes=limits.unsent_bytes,
+            response_seconds=limits.response_seconds,
+            stream=StreamLimits(
+                head_bytes=limits.head_bytes, body_bytes=limits.body_bytes, header_count=limits.headers
+            ),
+        )
+
+    def _chat_addresses(self) -> ChatAddresses:
+        page = self.base.settings.room_management_url or f"{self.web_url}/PersistentChat/RM/"
+        return ChatAddresses(self.addresses.lookup_uri, (self.addresses.pool_uri,), page, page)
+
+    def make_connection(self, source: str, transport: str) -> SipConnection:
+        """Make the protocol of a new connection.
+
+        Args:
+            source: The peer's address without its port.
+            transport: ``TLS`` or ``TCP``.
+        """
+        negotiation = Negotiation(
+            self._sign_in, self._credentials, self._throttle, self.clock, self.random, source
+        )
+        return SipConnection(
+            self.user_agent, negotiation, self._connection_limits, self._turn, self.clock, transport
+        )
+
+    # -- what the doors need
+
+    @property
+    def web_url(self) -> str:
+        """How browsers reach this server."""
+        web = self.config.web
+        if web.public_url:
+            return web.public_url.rstrip("/")
+        return f"https://{self.host}:{web.listeners[0].port}" if web.listeners else ""
+
+    @property
+    def web_service_url(self) -> str:
+        """Address of the file web service."""
+        return self.web_url + WEB_SERVICE_PATH
+
+    def sweep(self) -> None:
+        """See what ran out of time."""
+        self.user_agent.sweep()
+
+    def tell_alive(self) -> Awaitable[Any]:
+        """Write down that this server lives."""
+        now = ticks.from_unix(self.clock.seconds())
+        written: Deferred[Any] = self.base.store.write(alive, self.base.store.server_id, now)
+        return written
+
+    async def check_store(self) -> str | None:
+        """Tell why the store cannot be read, or None."""
+        await self.base.store.read(outbox.depth)
+        return None
+
+    def refuse_new(self) -> None:
+        """Take no new posts and no new sign-ins; the server stops."""
+        self.posting.stopping = True
+        self.user_agent.stopping = True
+
+    def leave(self) -> None:
+        """End all sessions and timers."""
+        for dialog in self.dialogs:
+            self.dialogs.end(dialog, "server stopped")
+        self.user_agent.close_all("server stopped")
+        self.front_end.stop()
+
+    async def status(self) -> dict[str, Any]:
+        """Tell how the server is, for ``pchatctl status``."""
+        store = self.base.store
+        return {
+            "version": __version__,
+            "server": self.config.server.name,
+            "uptime_seconds": round(self.clock.seconds() - self.started_at),
+            "store": store.describe(),
+            "sessions": {
+                "connections": sum(1 for _ in self.user_agent.connections()),
+                "users": self.user_agent.signed_in_users,
+                "dialogs": len(self.dialogs),
+                "rooms_occupied": sum(1 for roster in self.rosters if len(roster)),
+            },
+            "traffic": {"posts": self.feeds.posts, "deliveries": self.feeds.deliveries},
+            "queues": {
+                "posts_waiting": self.posting.waiting,
+                "part_events_waiting": self.membership.unrecorded_parts,
+            },
+            "compliance": {
+                "enabled": self.config.compliance.enabled,
+                "outbox_depth": await store.read(outbox.depth),
+            },
+        }
+
+
+async def assemble(
+    config: Config,
+    store: Any,
+    clock: IReactorTime,
+    random: Random,
+    run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
+) -> Parts:
+    """Construct a whole server over a started store.
+
+    Args:
+        config: The configuration.
+        store: A started `pchat.interfaces.IStore`.
+        clock: The reactor's time.
+        random: Unpredictable bytes.
+        run_in_thread: For hashing passwords.
+    """
+    now = ticks.from_unix(clock.seconds())
+    await store.write(enter, config.server.name, store.run_id, now, config.server.domain)
+    base = await assemble_administration(config, store, clock, random, run_in_thread)
+    return Parts(config, base, clock, random)
