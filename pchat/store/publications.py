@@ -6,6 +6,7 @@ Source: docs/spec/presence.md sections 1 and 4.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -66,11 +67,13 @@ class ContainerRow:
 async def load_publications(txn: ITransaction, principal_id: int) -> list[PublicationRow]:
     """Read all publications of a user, ordered by category, container, instance."""
     rows = await txn.query(
-        "select category, container, instance, version, expire_type, expires_at, published_at, owner, payload "
-        "from publications where principal_id = %s order by category, container, instance",
+        "select category, container, instance, version, expire_type, expires_at, published_at, owner, "
+        "payload from publications where principal_id = %s order by category, container, instance",
         (principal_id,),
     )
-    return [PublicationRow(*row[:-1], bytes(row[-1])) for row in rows]
+    # A driver may give the payload as a memoryview.
+    plain: list[tuple[Any, ...]] = [(*row[:8], bytes(row[8])) for row in rows]
+    return [PublicationRow(*row) for row in plain]
 
 
 async def change_publications(

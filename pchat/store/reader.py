@@ -37,7 +37,7 @@ class SnapshotReader:
             if self._shared:
                 connection.execute("pragma query_only = on")
             connection.execute("begin")
-            txn = DirectTransaction(connection)
+            txn = DirectTransaction(connection, read_only=True)
             try:
                 job.result = drive(job.body(txn, *job.args))
             finally:

@@ -20,6 +20,7 @@ FORBIDDEN_STATEMENTS = frozenset(
 #: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
 #: Source: SQLite, "Result and Error Codes", section 3.
 UNAVAILABLE_CODES = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26})
+READONLY = 8
 
 
 class ConstraintError(StoreError):
@@ -79,12 +80,14 @@ class DirectTransaction:
 
     Args:
         connection: A connection inside a transaction that the store began.
+        read_only: Whether writing is a bug of the body.
     """
 
-    __slots__ = ("_connection", "_over")
+    __slots__ = ("_connection", "_over", "_read_only")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, read_only: bool = False) -> None:
         self._connection = connection
+        self._read_only = read_only
         self._over: str | None = None
 
     async def query(self, sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
@@ -123,6 +126,8 @@ class DirectTransaction:
         # regardless would then write outside of any transaction.
         if not self._connection.in_transaction:
             self._over = "the transaction was lost"
+        if self._read_only and primary_code(error) == READONLY:
+            raise OurError("a body that was asked to read tried to write") from error
         raise translated_error(error) from error
 
 
