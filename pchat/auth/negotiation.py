@@ -213,7 +213,7 @@ class Negotiation:
         """Sign an account in whose password was right."""
         self._check_owner(request, account)
         if account.disabled:
-            text = "This account is disabled; ask your administrator"
+            text = "This account is disabled, ask your administrator"
             raise SipRefused(
                 403, "Account disabled", diagnostics=_DIAGNOSTICS_DISABLED, warning=text, close=True
             )
