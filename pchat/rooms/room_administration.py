@@ -181,7 +181,7 @@ class RoomAdministration:
         Raises:
             AdministrationRefused: Name taken or bad, no such category, unknown words.
         """
-        words = read_words(privacy=privacy, behavior=behavior, invitations=invitations, addin=addin)
+        words = read_words(privacy=privacy, behavior=behavior, invitations=invitations, addin=addin or "")
         checked, line = check_name(name, "room"), check_description(description)
         async with self._desk.lock:
             parent = self._categories.category(category)
