@@ -89,6 +89,8 @@ class PasswordCheck:
         name = "@".join(login)
         await self._wait_turn(name)
         account = await self.lookup(*login)
+        # From here to the record of a failure nothing is awaited: no two passwords slip through side by side.
+        self._refuse_while_blocked(name)
         verifier = None
         if account is not None:
             verifier = account.nt_hash if scheme == "ntlm" else account.ha1
@@ -104,7 +106,10 @@ class PasswordCheck:
         delay = self._throttle.wait(name, self._source)
         if delay:
             await self._sleep(delay)
-            delay = self._throttle.wait(name, self._source)
+            self._refuse_while_blocked(name)
+
+    def _refuse_while_blocked(self, name: str) -> None:
+        delay = self._throttle.wait(name, self._source)
         if delay:
             raise SipRefused(503, "Too many wrong passwords", retry_after=int(delay) + 1, close=True)
 

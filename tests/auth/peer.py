@@ -53,8 +53,8 @@ class Accounts:
         if self.waiting is None:
             return succeed(found)
         answer: Deferred[Account | None] = Deferred()
-        self.waiting.chainDeferred(answer)  # type: ignore[arg-type]  # its result is replaced on the next line
-        return answer.addCallback(lambda _ignored: found)
+        self.waiting.addCallback(lambda _ignored: answer.callback(found))
+        return answer
 
 
 def parameters(value: str) -> dict[str, str]:

@@ -365,6 +365,21 @@ class WrongPasswordTest(NegotiationCase):
         self.assertIsInstance(self.successResultOf(second), Challenged)
         self.sign_in(Client(), self.connect())
 
+    def test_passwords_tried_side_by_side(self) -> None:
+        """Of many passwords whose accounts are looked up at the same time, one is looked at."""
+        self.accounts.waiting = Deferred()
+        answers = []
+        for number in range(5):
+            server = self.connect()
+            client = Client(password=f"guess{number}" if number < 4 else "secret1")
+            answers.append(server.register(client.third(self.challenge(client, server))))
+        self.accounts.waiting.callback(None)
+        for answer in answers[1:]:
+            self.turned(self.successResultOf(answer), 503, close=True)
+        self.assertNoResult(answers[0])
+        self.clock.advance(1)
+        self.assertIsInstance(self.successResultOf(answers[0]), Challenged)
+
     def test_right_password_waits_for_the_delay_of_others(self) -> None:
         """Behind one address a right password waits as long as the wrong one before it, then works."""
         other = self.connect()
