@@ -39,6 +39,9 @@ VALUE_TEXT: Final = rf'(?:{QUOTED_TEXT}|[^\s;,"<>\\]*+)'
 # generic-param = token [ EQUAL gen-value ], with the SEMI before it
 PARAMETER: Final = re.compile(rf"{WS};{WS}({TOKEN_TEXT}){WS}(?:(=){WS}({VALUE_TEXT}){WS})?+", re.DOTALL)
 
+# callid = word [ "@" word ]; one word of visible characters does for us
+CALL_ID: Final = re.compile(r"\S++")
+
 # Request-Line = Method SP Request-URI SP SIP-Version
 REQUEST_LINE: Final = re.compile(rf"({TOKEN_TEXT}) ([^ \t]++) ([Ss][Ii][Pp]/[0-9]{{1,5}}\.[0-9]{{1,5}})")
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the last SP is often forgotten.

@@ -10,7 +10,7 @@ from typing import Final
 
 from pchat.errors import SipRefused
 from pchat.sip.grammar import TOKEN
-from pchat.sip.headers import Headers
+from pchat.sip.headers import Address, Headers
 from pchat.sip.message import COPIED, Request, Response, refusal, split_head
 
 #: Why: a broken message may hold as many lines as it likes; an answer needs few of them.
@@ -59,8 +59,10 @@ def response_to(head: bytes, error: SipRefused, source: str = "") -> Response | 
 
 def _add_tag(response: Response, head: bytes) -> None:
     """Give To a tag that only depends on the message, as a server does that keeps no state of it."""
+    to = response.headers.get("To", "")
     try:
-        if response.to.tag is None:
-            response.headers.set("To", f"{response.headers.get('To')};tag={zlib.crc32(head):08x}")
+        tag = Address.parse(to).tag
     except SipRefused:
         return  # To is what is broken
+    if tag is None:
+        response.headers.set("To", f"{to};tag={zlib.crc32(head):08x}")

@@ -13,7 +13,15 @@ from typing import Final
 from attrs import define, field
 
 from pchat.errors import OurError, SipRefused
-from pchat.sip.grammar import MAX_DELTA_SECONDS, REQUEST_LINE, SCHEME, STATUS_LINE, quote, read_number
+from pchat.sip.grammar import (
+    CALL_ID,
+    MAX_DELTA_SECONDS,
+    REQUEST_LINE,
+    SCHEME,
+    STATUS_LINE,
+    quote,
+    read_number,
+)
 from pchat.sip.headers import Address, CSeq, Headers, Via
 from pchat.sip.reasons import REASONS as REASONS  # noqa: PLC0414  # readers look for it here
 from pchat.sip.uri import SipUri
@@ -54,8 +62,8 @@ class _Message:
 
     @cached_property
     def call_id(self) -> str:
-        """The Call-ID. Raises `SipRefused` 400 if there is none."""
-        return self._required("Call-ID")
+        """The Call-ID. Raises `SipRefused` 400 if missing or malformed."""
+        return self._read_call_id()
 
     @cached_property
     def cseq(self) -> CSeq:
@@ -92,6 +100,12 @@ class _Message:
         """The Expires header in seconds, or None. Raises `SipRefused` 400 if it is no number."""
         value = self.headers.get("Expires")
         return None if value is None else read_delta_seconds(value, "Expires")
+
+    def _read_call_id(self) -> str:
+        value = self._required("Call-ID")
+        if CALL_ID.fullmatch(value) is None:
+            raise SipRefused(400, "Malformed Call-ID")
+        return value
 
     def _read_vias(self) -> list[Via]:
         return [via for value in self.headers.get_all("Via") for via in Via.parse_list(value)]
@@ -181,7 +195,7 @@ class Request(_Message):
         """
         check_single(self.headers)
         # Filling the cached properties directly spares their slow first access, five times a request.
-        self.call_id = self._required("Call-ID")
+        self.call_id = self._read_call_id()
         self.cseq = CSeq.parse(self._required("CSeq"))
         self.from_ = Address.parse(self._required("From"), "From")
         self.to = Address.parse(self._required("To"), "To")
@@ -231,7 +245,7 @@ class Response(_Message):
         Source: RFC 3261 section 17.1.3; docs/spec/sip-sign-in.md section 2.
         """
         check_single(self.headers)
-        self.call_id = self._required("Call-ID")
+        self.call_id = self._read_call_id()
         self.cseq = CSeq.parse(self._required("CSeq"))
 
 
