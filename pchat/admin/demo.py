@@ -15,15 +15,12 @@ from twisted.python.failure import Failure
 
 from pchat.admin.setup import write_private
 from pchat.config import Config, load_config
-from pchat.directory.local import LocalDirectory
 from pchat.errors import OurError
 from pchat.interfaces import Random
 from pchat.ops.announcement import DEMO_ACCOUNTS
-from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.room import Role
-from pchat.rooms.settings import Settings
-from pchat.rooms.tree import NodeTree
+from pchat.server import assemble_administration
 from pchat.store.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -62,18 +59,8 @@ async def _fill(config: Config) -> dict[str, str]:
     )
     await store.start()
     try:
-        directory = LocalDirectory()
-        administration = Administration(
-            store=store,
-            directory=directory,
-            tree=NodeTree(config.server.domain),
-            access=Access(directory),
-            settings=Settings(),
-            clock=clock,
-            random=secrets.token_bytes,
-        )
-        await administration.load()
-        return await furnish(administration, config.server.domain, secrets.token_bytes)
+        parts = await assemble_administration(config, store, clock, secrets.token_bytes)
+        return await furnish(parts.administration, config.server.domain, secrets.token_bytes)
     finally:
         await store.stop()
 
