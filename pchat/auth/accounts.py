@@ -66,7 +66,7 @@ class SignInPolicy:
     """How clients sign in.
 
     Args:
-        domain: SIP domain of the accounts, also the realm of digest.
+        domain: SIP domain of the accounts.
         target_name: Host name of this server.
         netbios_domain: The ``EXAMPLE`` of ``EXAMPLE\\alice``.
         schemes: Accepted schemes. A REGISTER without credentials is admitted if ``none`` is among them;
@@ -103,6 +103,11 @@ class SignInPolicy:
         """Names of this server for an NTLM challenge."""
         computer = self.target_name.partition(".")[0].upper()[:_NETBIOS_CHARACTERS]
         return TargetNames(self.netbios_domain, computer, self.domain, self.target_name)
+
+    @property
+    def digest_realm(self) -> str:
+        """Realm of digest, under which its verifiers are kept: the domain in lower case."""
+        return self.domain.lower()
 
     def login_name(self, user: str, domain: str) -> tuple[str, str]:
         """Resolve a login as clients give it to the user and domain of a SIP URI.

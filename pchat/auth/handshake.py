@@ -165,7 +165,7 @@ class Handshake:
         self._advance(Step.CHALLENGE)
         nonce = self._random(16).hex()
         self._challenge = _Challenge("digest", nonce, self._clock.seconds() + CHALLENGE_SECONDS)
-        value = f'Digest realm="{self._policy.domain}", nonce="{nonce}", qop="auth", algorithm=MD5'
+        value = f'Digest realm="{self._policy.digest_realm}", nonce="{nonce}", qop="auth", algorithm=MD5'
         return self._ask(request, 407, value)
 
     # -- answers
@@ -241,7 +241,7 @@ class Handshake:
 
     async def _check_digest(self, request: Request, credentials: AuthParams) -> Proof | None:
         try:
-            answer = DigestAnswer.read(credentials, self._policy.domain, request.uri)
+            answer = DigestAnswer.read(credentials, self._policy.digest_realm, request.uri)
         except DigestRefused as error:
             raise SipRefused(403, str(error), close=True) from None
 

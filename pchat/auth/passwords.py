@@ -60,8 +60,9 @@ def verifiers(
         random: For the salt.
 
     Returns:
-        Verifier by (scheme, realm): NT hash under ``("ntlm", "")``, HA1 under ``("digest", domain)``, and a
-        salted hash for `scrypt_matches` under ``("scrypt", "")``. The first two are as good as the password.
+        Verifier by (scheme, realm): NT hash under ``("ntlm", "")``, HA1 under ``("digest", domain)``
+        with the domain in lower case, and a salted hash for `scrypt_matches` under ``("scrypt", "")``.
+        The first two are as good as the password.
 
     Raises:
         OperatorError: The URI has no user or no domain.
@@ -71,6 +72,7 @@ def verifiers(
     user, _at, domain = user_uri.partition(":")[2].rpartition("@")
     if not user or not domain:
         raise OperatorError(f"{user_uri} is not the URI of a user, such as sip:alice@example.com")
+    domain = domain.lower()
     return {
         ("ntlm", ""): nt_hash(password),
         ("digest", domain): ha1(f"{user}@{domain}", domain, password),

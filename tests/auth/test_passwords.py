@@ -54,6 +54,13 @@ class VerifiersTest(SynchronousTestCase):
         self.assertEqual(ha1("alice@example.com", "example.com", "Password"), expected)
         self.assertEqual(set(found), {("ntlm", ""), ("digest", "example.com"), ("scrypt", "")})
 
+    def test_domain_in_capitals(self) -> None:
+        """The realm is the domain in lower case, however the account's URI is written."""
+        found = verifiers("sip:alice@EXAMPLE.com", "Password")
+        self.assertEqual(
+            found[("digest", "example.com")], ha1("alice@example.com", "example.com", "Password")
+        )
+
     def test_salted_hash(self) -> None:
         """It accepts its password and no other, and differs for two users with the same password."""
         one = verifiers("sip:alice@example.com", "secret1")[("scrypt", "")]
