@@ -240,7 +240,7 @@ class Parts:
 
     def _chat_addresses(self) -> ChatAddresses:
         page = self.base.settings.room_management_url or f"{self.web_url}/PersistentChat/RM/"
-        return ChatAddresses(self.addresses.lookup_uri, (self.addresses.pool_uri,), page, page)
+        return ChatAddresses(self.addresses.pool_uri, (self.addresses.pool_uri,), page, page)
 
     def make_connection(self, source: str, transport: str) -> SipConnection:
         """Make the protocol of a new connection.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pchat import ticks
 from pchat.xccos.blocks import RoomBlock, UserBlock
 from pchat.xccos.commands import RoomKey
-from pchat.xccos.writer import fib, room_block, room_reference, user_block
+from pchat.xccos.writer import fib, msg, room_block, room_reference, user_block
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
@@ -68,8 +68,8 @@ class Blocks:
         return room_block(self.describe(room))
 
     def with_messages(self, room: Room, messages: Sequence[MessageBlock]) -> str:
-        """A room with a piece of its history."""
-        return room_block(self.describe(room), messages=messages)
+        """A piece of a room's history."""
+        return room_reference(room.uri, "".join(map(msg, messages)), name=room.name)
 
     def reference(self, room: Room) -> str:
         """A room by its URI alone."""
