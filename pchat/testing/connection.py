@@ -26,6 +26,7 @@ class FakeConnection:
         user: Who is signed in on it, or None.
         peer: Address of the peer, as the log shows it.
         responses: What was answered, in order.
+        unsigned: Those of them that were to be sent without a signature.
         requests: Requests of ours, in order.
         sent: Whole messages that came by `send`, in order.
         expected: Who waits for which response, by (Call-ID, CSeq number).
@@ -40,6 +41,7 @@ class FakeConnection:
     connected: bool = True
     closed: str | None = None
     responses: list[Response] = field(factory=list)
+    unsigned: list[Response] = field(factory=list)
     requests: list[Request] = field(factory=list)
     sent: list[bytes] = field(factory=list)
     expected: dict[tuple[str, int], Any] = field(factory=dict)
@@ -48,6 +50,8 @@ class FakeConnection:
         """Record a response."""
         if self.connected and request.method != "ACK":
             self.responses.append(response)
+            if not signed:
+                self.unsigned.append(response)
 
     def start_request(self, request: Request, receiver: object | None) -> None:
         """Record a request and who waits for its response."""
