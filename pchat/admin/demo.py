@@ -20,8 +20,7 @@ from pchat.interfaces import Random
 from pchat.ops.announcement import DEMO_ACCOUNTS
 from pchat.rooms.administration import Administration
 from pchat.rooms.room import Role
-from pchat.server import assemble_administration
-from pchat.store.sqlite import SqliteStore
+from pchat.server import assemble_administration, open_store
 
 T = TypeVar("T")
 
@@ -49,14 +48,7 @@ def fill_demo(config_path: Path) -> None:
 async def _fill(config: Config) -> dict[str, str]:
     clock = Clock()
     clock.advance(time.time())
-    store = SqliteStore(
-        config.database,
-        clock=clock,
-        server_name=config.server.name,
-        random=secrets.token_bytes,
-        inline=True,
-        record_events=config.compliance.enabled,
-    )
+    store = open_store(config, clock, secrets.token_bytes)
     await store.start()
     try:
         parts = await assemble_administration(config, store, clock, secrets.token_bytes)

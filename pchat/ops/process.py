@@ -31,9 +31,10 @@ SetSignal = Callable[[int, Callable[[int, FrameType | None], None]], Any]
 
 
 class IChatServer(IService):
-    """What `pchat.server.make_service` returns: a service that tells when it listens."""
+    """What `pchat.listening.make_service` returns: a service that tells when it listens."""
 
     listening = Attribute("A Deferred that fires when every listener is open, or fails with the reason.")
+    addresses = Attribute("``host:port`` of the open listeners, in the configuration's order: sip and web.")
 
     def reload() -> None:
         """Read certificates and keys again for connections to come; those that stand are left alone."""
@@ -130,7 +131,7 @@ class ServerProcess(MultiService):
 
     def _announce(self, _: object) -> None:
         try:
-            self._out.write(announcement(self._config))
+            self._out.write(announcement(self._config, self._server.addresses))
             self._out.flush()
         except (OSError, ValueError):
             log.info("listening (nobody reads standard output)")
@@ -150,8 +151,10 @@ def _reason(failure: Failure) -> str | None:
     """Tell in one line what an operator can mend, or None if it is not his doing."""
     error = failure.value
     if isinstance(error, CannotListenError):
-        host = f"[{error.interface}]" if ":" in str(error.interface) else error.interface
         cause = getattr(error.socketError, "strerror", None) or error.socketError
+        if isinstance(error.port, str):  # the path of a UNIX socket
+            return f"cannot listen on {error.port}: {cause}"
+        host = f"[{error.interface}]" if ":" in str(error.interface) else error.interface
         return f"cannot listen on {host}:{error.port}: {cause}"
     if isinstance(error, PchatError):
         return str(error)

@@ -32,6 +32,7 @@ class FakeServer(Service):
 
     def __init__(self) -> None:
         self.listening: Deferred[None] = Deferred()
+        self.addresses = {"sip": ["127.0.0.1:40001"], "web": ["127.0.0.1:40002"]}
         self.reloads = 0
         self.broken: Exception | None = None
 
@@ -118,7 +119,7 @@ class StartTests(ProcessCase):
         self.assertTrue(self.server.running)
         self.assertEqual("", self.out.getvalue())
         self.server.listening.callback(None)
-        self.assertEqual(announcement(self.config), self.out.getvalue())
+        self.assertEqual(announcement(self.config, self.server.addresses), self.out.getvalue())
         self.assertEqual("", self.err.getvalue())
 
     def test_nobody_reads(self) -> None:
@@ -147,6 +148,13 @@ class StartTests(ProcessCase):
         self.assert_gives_up(
             CannotListenError("::1", 5061, OSError(98, "Address already in use")),
             "pchat: cannot listen on [::1]:5061: Address already in use",
+        )
+
+    def test_admin_socket(self) -> None:
+        """A UNIX socket that cannot be made is told by its path."""
+        self.assert_gives_up(
+            CannotListenError("any", "/srv/run/admin.sock", OSError(13, "Permission denied")),
+            "pchat: cannot listen on /srv/run/admin.sock: Permission denied",
         )
 
     def test_at_once(self) -> None:
@@ -222,18 +230,18 @@ class AnnouncementTests(ProcessCase):
             sip=SipConfig(
                 listeners=(SipListener(address="[::1]:5061", certificate=self.home / "tls" / "server.pem"),)
             ),
-            web=WebConfig(listeners=(WebListener(address="127.0.0.1:8080", transport="tcp"),)),
+            web=WebConfig(listeners=(WebListener(address="127.0.0.1:0", transport="tcp"),)),
         )
-        text = announcement(config)
+        text = announcement(config, {"sip": ["[::1]:5061"], "web": ["127.0.0.1:40002"]})
         self.assertIn("TLS [::1]:5061", text)
-        self.assertIn("http://127.0.0.1:8080/", text)
+        self.assertIn("http://127.0.0.1:40002/", text)
         self.assertIn(str(self.home / "demo-accounts.json"), text)
         self.assertIn(str(self.home / "tls" / "ca.pem"), text)
         self.assertIn("pidgin-sipe", text)
 
     def test_without_demo(self) -> None:
         """Accounts are not spoken of where there are none of ours."""
-        self.assertNotIn("passwords", announcement(self.config))
+        self.assertNotIn("passwords", announcement(self.config, self.server.addresses))
 
 
 class TapTests(ProcessCase):
