@@ -16,7 +16,8 @@ from zope.interface.verify import verifyObject
 
 from pchat.auth.accounts import Account, ICredentials, SignInPolicy
 from pchat.auth.handshake import CHALLENGE_SECONDS, MAX_STEPS
-from pchat.auth.negotiation import Admitted, Challenged, Negotiation, Session, Turned, Verdict
+from pchat.auth.negotiation import SIGN_IN, Admitted, Challenged, Negotiation, Session, Turned, Verdict
+from pchat.auth.ntlm import make_challenge
 from pchat.auth.signature import Association
 from pchat.auth.throttle import LoginThrottle
 from pchat.errors import ConfigError, StoreUnavailable
@@ -152,11 +153,13 @@ class HandshakeTest(NegotiationCase):
             self.assertIsNone(server.association)
 
     def test_version_changed_on_the_way(self) -> None:
-        """Who opens as version 4 cannot answer as version 2 to leave the signature out."""
-        client = Client()
-        challenged = self.challenge(client)
-        client.version = 2
-        self.turned(self.register(client.third(challenged), Turned), 403, close=True)
+        """Who opens as one version cannot answer as a lower one to sign less."""
+        for opened, answered in ((4, 2), (3, 2), (3, None), (None, 3)):
+            server = self.connect()
+            client = Client(version=opened)
+            challenged = self.challenge(client, server)
+            client.version = answered
+            self.turned(self.register(client.third(challenged), Turned, server), 403, close=True)
 
     def test_login_forms(self) -> None:
         """`user@domain` without a domain, `NETBIOS\\user`, in any case; all of them are one account."""
@@ -185,6 +188,9 @@ class HandshakeTest(NegotiationCase):
         self.sign_in(client)
         request = client.request("REGISTER", sign=True, to="sip:bob@example.com")
         self.turned(self.register(request, Turned), 403, close=True)
+        client.uri = "sip:bob@example.com"
+        request = client.request("REGISTER", sign=True, to="sip:alice@example.com")
+        self.turned(self.register(request, Turned), 403, close=True)
 
     def register_third(self, client: Client) -> Verdict:
         """Go through the handshake, whatever its end."""
@@ -212,6 +218,22 @@ class HandshakeTest(NegotiationCase):
         """An account that has no NT hash cannot sign in by NTLM, not even with an empty one."""
         self.accounts.accounts = [Account("sip:alice@example.com", 1)]
         self.assertIsInstance(self.fails(Client(), 1), Challenged)
+
+    def test_what_stands_in_for_an_unknown_account(self) -> None:
+        """Even if its random verifier were somebody's password, nobody would be signed in by it."""
+        decoy = account().nt_hash
+        assert decoy is not None
+        for known in ([], [Account("sip:alice@example.com", 1)]):
+            self.accounts.accounts = known
+            with_decoy = Negotiation(
+                POLICY,
+                self.accounts,
+                LoginThrottle(self.clock),
+                self.clock,
+                lambda count: decoy[:count],
+                "192.0.2.1",
+            )
+            self.assertIsInstance(self.fails(Client(), 1, with_decoy), Challenged)
 
     def test_store_down(self) -> None:
         """While accounts cannot be read a client is told to come again, and may do so on this connection."""
@@ -684,6 +706,18 @@ class DigestTest(NegotiationCase):
             self.turned(self.register(request, Turned, server), 403, close=True)
         self.assertEqual(self.accounts.asked, [])
 
+    def test_challenges_of_two_schemes(self) -> None:
+        """The nonce of a digest challenge is no name of an NTLM challenge."""
+        policy = SignInPolicy("example.com", "frontend.example.com", "EXAMPLE", ("digest", "ntlm"))
+        server = self.connect(policy=policy)
+        client = Client()
+        nonce = self.nonce(server)
+        answer = client.answer(make_challenge(bytes(8), policy.target, 0))
+        value = f'NTLM opaque="{nonce}", gssapi-data="{base64.b64encode(answer).decode()}", version=4'
+        request = client.request("REGISTER", f"Authorization: {value}")
+        self.assertEqual(self.register(request, Challenged, server).response.status, 407)
+        self.assertEqual(self.accounts.asked, [])
+
     def test_not_configured(self) -> None:
         """Without configuration digest credentials are not even looked at."""
         server = self.connect()
@@ -735,6 +769,12 @@ class NoneTest(NegotiationCase):
 
 class PolicyTest(SynchronousTestCase):
     """What an operator may configure."""
+
+    def test_no_way_down(self) -> None:
+        """The table of sign-ins has no way from a signed session to an unsigned one."""
+        ways = {after for (before, _signed), after in SIGN_IN.items() if before is Session.SIGNED}
+        self.assertEqual(ways, {Session.SIGNED})
+        self.assertNotIn((Session.SIGNED, False), SIGN_IN)
 
     def test_refusals(self) -> None:
         """Unknown schemes, none at all, and names that would break a header are refused with their key."""
