@@ -16,7 +16,7 @@ from pchat.directory.people import check_user_uri, principal_key
 from pchat.errors import AdministrationRefused, OperatorError
 from pchat.rooms.room import Role
 from pchat.xccos.codes import ResponseCode
-from tests.rooms.rules_support import DOMAIN, OPERATOR, Rules, result
+from tests.rooms.rules_support import DOMAIN, OPERATOR, Rules, RulesCase, result
 
 ALICE, BOB = f"sip:alice@{DOMAIN}", f"sip:bob@{DOMAIN}"
 
@@ -60,11 +60,11 @@ class KeyTests(SynchronousTestCase):
             self.assertRaises(AdministrationRefused, check_user_uri, bad)
 
 
-class AccountTests(SynchronousTestCase):
+class AccountTests(RulesCase):
     """The verbs of ``pchatctl user``."""
 
     def setUp(self) -> None:
-        self.rules = Rules()
+        super().setUp()
         self.people = self.rules.people
 
     def refused(self, work: Any, code: ResponseCode) -> None:
@@ -157,11 +157,11 @@ class AccountTests(SynchronousTestCase):
         self.assertIsNone(self.rules.directory.by_uri(BOB))
 
 
-class PolicyTests(SynchronousTestCase):
+class PolicyTests(RulesCase):
     """For whom chat is on."""
 
     def setUp(self) -> None:
-        self.rules = Rules()
+        super().setUp()
         for name in ("alice", "bob"):
             self.rules.user(name)
         self.rules.observer.take()
@@ -216,11 +216,11 @@ class AffiliationTests(SynchronousTestCase):
         self.assertEqual(rules.directory.affiliations(domain), {domain.id})
 
 
-class CredentialTests(SynchronousTestCase):
+class CredentialTests(RulesCase):
     """What sign-in is told of accounts."""
 
     def setUp(self) -> None:
-        self.rules = Rules()
+        super().setUp()
         result(self.rules.people.add_user(OPERATOR, "Alice@example.com", password="secret"))
         self.credentials = StoredCredentials(self.rules.store, self.rules.directory)
         verifyObject(ICredentials, self.credentials)

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -144,6 +145,14 @@ class Rules(Memory):
         found = self.tree.room_by_name(name)
         assert found is not None
         return found
+
+
+class RulesCase(SynchronousTestCase):
+    """A test that ends with memory being what a server that starts then would load."""
+
+    def setUp(self) -> None:
+        self.rules = Rules()
+        self.addCleanup(lambda: self.assertEqual(state(self.rules), state(self.rules.reloaded())))
 
 
 def state(memory: Memory) -> dict[str, Any]:

@@ -6,23 +6,22 @@ import json
 from collections.abc import Coroutine
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
+from pchat.store.messages import NewMessage, Stale
 from pchat.store.rooms import store_setting
 from pchat.xccos.codes import ResponseCode
-from tests.rooms.rules_support import DOMAIN, OPERATOR, Rules, result
+from tests.rooms.rules_support import DOMAIN, OPERATOR, Rules, RulesCase, result
 
 ALICE, BOB, CAROL = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
 
 
-class RulesCase(SynchronousTestCase):
+class StaffCase(RulesCase):
     """Three users who may chat, and a category that is open to the domain."""
 
     def setUp(self) -> None:
-        self.rules = Rules()
+        super().setUp()
         self.rooms, self.categories = self.rules.rooms, self.rules.categories
         result(self.rules.people.set_policy(OPERATOR, True))
         for name in ("alice", "bob", "carol"):
@@ -53,7 +52,7 @@ class RulesCase(SynchronousTestCase):
         return [(kind, room, json.loads(detail)) for kind, room, detail in rows[done:]]
 
 
-class CategoryTests(RulesCase):
+class CategoryTests(StaffCase):
     """Categories and their scope."""
 
     def test_shown_as_made(self) -> None:
@@ -179,7 +178,7 @@ class CategoryTests(RulesCase):
         self.refused(self.rooms.add_room(OPERATOR, "Ops", category="Staff"), ResponseCode.ERROR_NO_SUCH_NODE)
 
 
-class RoomTests(RulesCase):
+class RoomTests(StaffCase):
     """Rooms and their attributes."""
 
     def test_shown_as_made(self) -> None:
@@ -312,7 +311,7 @@ class RoomTests(RulesCase):
         self.assertEqual(self.rules.observer.take(), [("rights_narrowed", ["Ops"]), ("room_changed", "Ops")])
 
 
-class RoleTests(RulesCase):
+class RoleTests(StaffCase):
     """Role lists."""
 
     def test_only_people_in_scope(self) -> None:
@@ -414,7 +413,7 @@ class RoleTests(RulesCase):
         self.assertTrue(self.rules.access.may_manage(alice, room))
 
 
-class CommitTests(RulesCase):
+class CommitTests(StaffCase):
     """How changes get into the store."""
 
     def test_every_change_has_a_revision_and_a_row(self) -> None:
@@ -439,6 +438,30 @@ class CommitTests(RulesCase):
         self.assertTrue(self.rules.room("Ops").disabled)
         result(self.rooms.change_room(OPERATOR, "Ops", description="x"))
         self.assertEqual(self.rooms.show_room("Ops")["description"], "x")
+
+    def test_a_post_decided_before_a_removal_is_refused(self) -> None:
+        """Whoever was removed while his post waited is not heard: the removal committed first wins."""
+        self.add("Ops")
+        self.grant("Ops", Role.MEMBER, ALICE)
+        room, alice = self.rules.room("Ops"), self.rules.user("alice")
+        self.assertTrue(self.rules.access.may_post(alice, room))
+        post = NewMessage(
+            message_id="0" * 32,
+            room_id=room.id,
+            room_uri=room.uri,
+            room_name=room.name,
+            author_id=alice.id,
+            author_uri=alice.uri,
+            author_name="",
+            chat="x",
+            rtf=None,
+            alert=False,
+            logged=True,
+            revision=self.rules.tree.revision,
+        )
+        result(self.rooms.remove_role(OPERATOR, "Ops", Role.MEMBER, [ALICE]))
+        outcomes = self.successResultOf(self.rules.store.append([post]))
+        self.assertEqual(outcomes, [Stale(self.rules.tree.revision)])
 
     def test_reload_tells_what_was_lost(self) -> None:
         """Rooms and rights that another program took away are told to observers."""
@@ -478,7 +501,7 @@ class CommitTests(RulesCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
-class SettingTests(RulesCase):
+class SettingTests(StaffCase):
     """Settings and their ranges."""
 
     def test_change_and_reload(self) -> None:

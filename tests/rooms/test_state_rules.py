@@ -117,6 +117,11 @@ class StateTests(SynchronousTestCase):
             rules.user(name)
         result(rules.categories.add_category(OPERATOR, "North", allowed=["example.com"]))
         result(rules.rooms.add_room(OPERATOR, "Hall", category="North", behavior="auditorium"))
+        result(rules.rooms.add_room(OPERATOR, "Lobby", category="North", privacy="open"))
+        for room in ("Hall", "Lobby"):
+            result(rules.rooms.add_role(OPERATOR, room, Role.MEMBER, PRINCIPALS[:2]))
+            result(rules.rooms.add_role(OPERATOR, room, Role.MANAGER, PRINCIPALS[:1]))
+        result(rules.rooms.add_role(OPERATOR, "Hall", Role.PRESENTER, PRINCIPALS[1:2]))
         for _, _, act in day:
             rules.clock.advance(1)
             before = state(rules)
