@@ -11,9 +11,6 @@ from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-de
 from pchat.config import load_config
 from pchat.errors import OperatorError
 
-#: What the command line of a process looks like that may own our pid file.
-_OWNERS = (b"twistd", b"pchatctl")
-
 
 def serve(config_path: Path | str) -> None:
     """Run the server in the foreground until SIGTERM or SIGINT.
@@ -25,14 +22,14 @@ def serve(config_path: Path | str) -> None:
 
     Raises:
         ConfigError: The configuration is wrong.
-        OperatorError: The run directory cannot be used, or twistd does not know pchat.
-        SystemExit: A server runs already, or the start failed.
+        OperatorError: A server runs already, the run directory cannot be used, or twistd does not know pchat.
+        SystemExit: The start failed; why was written to standard error.
     """
     path = Path(config_path).absolute()
     server = load_config(path).server
     try:
         server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _forget_strange_pid(server.pid_file)
+        _check_pid_file(server.pid_file)
     except OSError as error:
         raise OperatorError(f"server.run: {server.run} cannot be used: {error.strerror}") from error
     options = ServerOptions()
@@ -45,16 +42,17 @@ def serve(config_path: Path | str) -> None:
     runApp(options)
 
 
-def _forget_strange_pid(pid_file: Path) -> None:
-    """Remove a pid file that a killed server left behind and whose number another program has now.
+def _check_pid_file(pid_file: Path) -> None:
+    """Tell in one line that a server runs; forget a killed server whose number another program has now.
 
-    twistd would refuse to start. That two servers never share a store is the store's lock's concern,
-    so nothing is risked here.
+    twistd would refuse to start in both cases. That two servers never share a store is the concern of the
+    store's lock, so nothing is risked here.
     """
     try:
         number = int(pid_file.read_text())
         command = Path(f"/proc/{number}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return  # no file, no such process, or something twistd explains itself
-    if number == os.getpid() or not any(owner in command for owner in _OWNERS):
-        pid_file.unlink()
+    if number != os.getpid() and b"pchat" in command:
+        raise OperatorError(f"a server runs here already: process {number}, by {pid_file}")
+    pid_file.unlink()

@@ -134,15 +134,21 @@ def describe(event: LogEvent, *, with_chat: bool = False) -> dict[str, object]:
         "time": _iso(event.get("log_time", 0.0)),
         "level": level.name,
         "logger": str(event.get("log_namespace", "-")),
-        "message": _without_secrets(formatEvent(cleaned))[:FIELD_LENGTH],
+        "message": _without_secrets(_message(cleaned))[:FIELD_LENGTH],
     }
     for name, value in _own_fields(cleaned):
         line[f"{name}_" if name in line else name] = value
-    failure = event.get("log_failure")
+    failure = event.get("log_failure") or event.get("failure")
     if failure is not None:
         line["error"] = _without_secrets(f"{failure.type.__name__}: {_text(failure.value)}")[:FIELD_LENGTH]
         line["traceback"] = _without_secrets(failure.getTraceback())[-TRACEBACK_LENGTH:]
     return line
+
+
+def _message(event: LogEvent) -> str:
+    if "failure" in event:  # twisted's older logging puts the whole traceback into the text
+        return str(event.get("why") or "Unhandled error")
+    return formatEvent(event)
 
 
 def _own_fields(event: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

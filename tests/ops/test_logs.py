@@ -85,7 +85,7 @@ class FieldTests(LinesCase):
         self.assertIn("test_logs.py", line["traceback"])
 
     def test_older_logging(self) -> None:
-        """What twisted's older logging passes on is a line without its clutter."""
+        """What twisted's older logging passes on is a line without its clutter, a traceback a field."""
         publisher = older_log.LogPublisher(
             publishPublisher=LogPublisher(JsonLines(LogStream(None, self.out)))
         )
@@ -93,6 +93,11 @@ class FieldTests(LinesCase):
         line = self.line()
         self.assertEqual("Removing stale pidfile", line["message"])
         self.assertLessEqual(set(line), {"time", "level", "logger", "message"})
+        publisher.msg(failure=Failure(ValueError("oh")), why="Failed to unlink", isError=1)  # log.err's event
+        line = self.lines()[-1]
+        self.assertEqual(("critical", "Failed to unlink"), (line["level"], line["message"]))
+        self.assertEqual("ValueError: oh", line["error"])
+        self.assertIn("traceback", line)
 
     def test_bounded(self) -> None:
         """A peer cannot fill the disk through its own name."""
