@@ -24,7 +24,7 @@ from pchat.sip.grammar import (
 )
 from pchat.sip.headers import Address, CSeq, Headers, Via
 from pchat.sip.reasons import REASONS as REASONS  # noqa: PLC0414  # readers look for it here
-from pchat.sip.uri import SipUri
+from pchat.sip.uri import SipUri, is_plain
 
 VERSION: Final = "SIP/2.0"
 
@@ -326,6 +326,8 @@ def check_request_uri(uri: str) -> None:
 
     Source: RFC 3261 sections 8.2.2.1 and 19.1.1 (no headers in a Request-URI).
     """
+    if is_plain(uri):
+        return
     match = SCHEME.match(uri)
     if match is None:
         raise SipRefused(400, "Malformed Request-URI")

@@ -148,6 +148,11 @@ class SipUri:
         return "".join(text) + ("?" + "&".join(pairs) if pairs else "")
 
 
+def is_plain(uri_text: str) -> bool:
+    """Tell whether a URI is ``sip:user@host`` and nothing else; most are, and need no further look."""
+    return _PLAIN.fullmatch(uri_text) is not None
+
+
 def address_key(uri_text: str) -> str:
     """Return the key under which a user's URI is compared: ``sip:alice@example.com``.
 
