@@ -3,7 +3,7 @@
 Above the participant update limit a room is *large*: notices and rosters stop. Below 80 % of it they
 begin again, and everybody present is brought up to date.
 
-Source: docs/spec/persistent-chat-server.md F-3, F-4; docs/design "Precise answers" (the limit counts users).
+Source: docs/spec/persistent-chat-server.md F-3, F-4; docs/operating.md ("Large rooms").
 """
 
 from __future__ import annotations
