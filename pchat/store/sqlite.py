@@ -299,6 +299,9 @@ class SqliteStore:
             job = self._writes.get_nowait()
         if job is not None:
             jobs.append(job)
+        elif jobs:
+            self._writes.put(None)  # the end again, for whoever looks next; nothing comes after it
+            return jobs, True
         return jobs, job is not None
 
     def _run_group(self, jobs: list[Job]) -> bool:
@@ -307,7 +310,7 @@ class SqliteStore:
         try:
             if not self._writer.run(jobs):
                 more = self._settle(jobs)
-        except Exception:
+        except BaseException:  # whatever it is: without this thread nobody is answered any more
             self.log.failure("a bug in the store's writer")
         self._call(self._deliver, jobs)
         return more

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 #: Seconds after which a test that waits for a thread is stuck, not slow.
-STUCK_SECONDS = 60.0
+STUCK_SECONDS = 30.0
 
 
 class ThreadPump:
