@@ -91,20 +91,27 @@ class ClosedLoop:
         self._sent: dict[int, float] = {}
         self._posted = 0
         self._answered = 0
-        self._ending = False
+        self._due = 0
         self.deliveries = 0
         self.latencies: list[float] = []
 
     def begin(self, participants: list[Participant], outstanding: int) -> None:
         """Send the first posts."""
         self._participants = participants
-        for _ in range(outstanding):
-            self._post()
+        self._due = outstanding
+        self._loop.after_turn = self._post_due
+        self._post_due()
 
     def end(self) -> None:
         """Send no more; run until the last copies and answers are here."""
-        self._ending = True
+        self._loop.after_turn = lambda: None
         self._loop.run_until(lambda: not self._missing and self._answered == self._posted)
+
+    def _post_due(self) -> None:
+        """Send posts; never from inside `Participant.take`, whose answers count before them."""
+        while self._due:
+            self._due -= 1
+            self._post()
 
     def _post(self) -> None:
         number, self._posted = self._posted, self._posted + 1
@@ -113,7 +120,7 @@ class ClosedLoop:
         self._participants[number % len(self._participants)].post(number, self._filling)
 
     def delivered(self, number: int) -> None:
-        """Count a copy; after the last one of a post send the next post."""
+        """Count a copy; after the last one of a post the next post is due."""
         self.deliveries += 1
         left = self._missing[number] - 1
         if left:
@@ -121,8 +128,7 @@ class ClosedLoop:
             return
         del self._missing[number]
         self.latencies.append(time.perf_counter() - self._sent.pop(number))
-        if not self._ending:
-            self._post()
+        self._due += 1
 
     def accepted(self) -> None:
         """Count the answer to a post."""

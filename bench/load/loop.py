@@ -29,6 +29,7 @@ class Loop:
         self._context = ssl.create_default_context(cafile=str(authority))
         self._epoll = select.epoll()
         self._participants: dict[int, Participant] = {}
+        self.after_turn: Callable[[], None] = lambda: None
 
     def connect(self) -> ssl.SSLSocket:
         """Open a connection and do its TLS handshake."""
@@ -58,6 +59,7 @@ class Loop:
                 participant.flush()
             if event & ~select.EPOLLOUT:
                 participant.receive()
+        self.after_turn()
         return bool(events)
 
     def run_until(self, done: Callable[[], bool]) -> None:
