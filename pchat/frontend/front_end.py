@@ -86,6 +86,14 @@ class FrontEnd:
         """
         self.subscriptions.refresh(self.provisioning.event, users)
 
+    def user_changed(self, user: Principal) -> None:
+        """Tell watchers of a user's new name or address."""
+        self.watchers.user_changed(user)
+
+    def user_ended(self, user: Principal, reason: str) -> None:
+        """End all registrations of a user who may no longer be signed in; closing connections is not ours."""
+        self.registrar.end_user(user, reason)
+
     def connection_lost(self, connection: Any) -> None:
         """Learn that a connection is gone: its subscriptions end, its registration waits."""
         self.subscriptions.connection_lost(connection)

@@ -5,18 +5,19 @@ Source: docs/spec/presence.md sections 1, 2, 4 and 5.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
+from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pchat.errors import OutcomeUnknown, SipRefused, StoreError
 from pchat.frontend.aggregate import CATEGORY, aggregates
-from pchat.frontend.containers import Container, Containers, MembershipChange
+from pchat.frontend.containers import Containers, MembershipChange
 from pchat.frontend.deadlines import Deadlines
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.persistence import PresenceRecords
@@ -50,6 +51,8 @@ class Presentity:
         loaded_at: Ticks; 0 as long as the store was not read.
         offline_since: Ticks; when the last endpoint went, as far as is known.
         stale: Whether a commit is in doubt, so that the store must be read again.
+        tidying: Whether it is noted that rows must follow the endpoints.
+        lock: Held while it is changed.
     """
 
     user: Principal
@@ -59,6 +62,7 @@ class Presentity:
     loaded_at: int = 0
     offline_since: int = 0
     stale: bool = False
+    tidying: bool = False
     lock: DeferredLock = field(factory=DeferredLock)
 
     @property
@@ -191,18 +195,19 @@ class Presentities:
 
     # -- endpoints
 
-    def endpoint_added(self, user: Principal, registration: str) -> Deferred[None]:
+    def endpoint_added(self, user: Principal, registration: str) -> None:
         """Learn that a user has one more endpoint."""
-        self._presentity(user).endpoints.add(registration)
-        return self._in_background(user, self._refresh_endpoints(user))
+        presentity = self._presentity(user)
+        presentity.endpoints.add(registration)
+        self._tidy_later(presentity)
 
-    def endpoint_gone(self, user: Principal, registration: str) -> Deferred[None]:
+    def endpoint_gone(self, user: Principal, registration: str) -> None:
         """Learn that an endpoint is no longer registered; its rows go, with the last one the user's too."""
         presentity = self._presentity(user)
         presentity.endpoints.discard(registration)
         if not presentity.endpoints:
             presentity.offline_since = self.now()
-        return self._in_background(user, self._clear_endpoint(user, registration))
+        self._tidy_later(presentity)
 
     def release(self, user: Principal) -> None:
         """Forget a user whom nobody needs; the store remembers what is to be kept."""
@@ -216,16 +221,16 @@ class Presentities:
             del self._users[user.id]
             self._timed.cancel(user.id)
 
-    async def _refresh_endpoints(self, user: Principal) -> None:
-        async with self._alone(user) as presentity:
-            self._changed(presentity, frozenset(), "")
+    def _tidy_later(self, presentity: Presentity) -> None:
+        """Make rows follow the endpoints, after what waits already; one such job is enough."""
+        if not presentity.tidying:
+            presentity.tidying = True
+            self._in_background(presentity.user, self._tidy(presentity))
 
-    async def _clear_endpoint(self, user: Principal, registration: str) -> None:
-        async with self._alone(user) as presentity:
-            decision = presentity.table.ended_with(registration, not presentity.online)
-            presentity.table.apply(decision)
-            self._changed(presentity, decision.touched, "")
-        self.release(user)
+    async def _tidy(self, presentity: Presentity) -> None:
+        async with self._alone(presentity.user, bounded=False):
+            pass
+        self.release(presentity.user)
 
     # -- time
 
@@ -235,7 +240,7 @@ class Presentities:
             self._in_background(presentity.user, self._expire(presentity.user))
 
     async def _expire(self, user: Principal) -> None:
-        async with self._alone(user) as presentity:
+        async with self._alone(user, bounded=False) as presentity:
             decision = presentity.table.expired(self.now())
             presentity.table.apply(decision)
             self._changed(presentity, decision.touched, "")
@@ -252,18 +257,27 @@ class Presentities:
         return presentity
 
     @asynccontextmanager
-    async def _alone(self, user: Principal) -> AsyncIterator[Presentity]:
-        """Have a user's presence for oneself, read from the store; requests come in their order."""
+    async def _alone(self, user: Principal, *, bounded: bool = True) -> AsyncIterator[Presentity]:
+        """Have a user's presence for oneself, read from the store and up to date; in the order of the calls.
+
+        Args:
+            user: Whose presence.
+            bounded: Whether this is refused when too much waits already.
+        """
         presentity = self._presentity(user)
-        if len(presentity.lock.waiting) >= self._limits.waiting:
+        if bounded and len(presentity.lock.waiting) >= self._limits.waiting:
             raise SipRefused(503, "Service Unavailable", retry_after=5)
         await presentity.lock.acquire()
         try:
+            presentity.tidying = False
             if not presentity.loaded:
                 await self._load(presentity)
+            orphaned = presentity.table.orphaned(presentity.endpoints)
+            presentity.table.apply(orphaned)
+            self._changed(presentity, orphaned.touched, "")
             yield presentity
-            self._arm(presentity)
         finally:
+            self._arm(presentity)
             presentity.lock.release()
 
     async def _load(self, presentity: Presentity) -> None:
@@ -302,17 +316,15 @@ class Presentities:
             raise SipRefused(500, "Server Internal Error") from error
 
     @staticmethod
-    def _in_background(user: Principal, work: Any) -> Deferred[None]:
-        def failed(failure: Any) -> None:
+    def _in_background(user: Principal, work: Coroutine[Any, Any, None]) -> None:
+        def failed(failure: Failure) -> None:
             # Nobody waits for this: what was not done now is done with the user's next request.
-            if failure.check(StoreError, SipRefused):
-                log.warn(
-                    "presence of {user} is not up to date: {error}", user=user.uri, error=str(failure.value)
-                )
+            if failure.check(StoreError):
+                log.warn("presence of {user} waits: {error}", user=user.uri, error=str(failure.value))
             else:
                 log.failure("presence of {user} failed", failure, user=user.uri)
 
-        return ensureDeferred(work).addErrback(failed)
+        ensureDeferred(work).addErrback(failed)
 
     # -- telling
 
@@ -362,6 +374,3 @@ class Presentities:
 
 def _is_durable(row: Publication | None) -> bool:
     return row is not None and row.expire_type.durable
-
-
-__all__ = ["Container", "PresenceChange", "PresenceObserver", "Presentities", "Presentity"]

@@ -8,7 +8,7 @@ Source: docs/spec/presence.md sections 0, 1, 2 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from enum import Enum
 from typing import NamedTuple
 
@@ -260,20 +260,19 @@ class PublicationTable:
         present = tuple(key for key in keys if key in self._rows)
         return Decision((), present, frozenset(Place(key.category, key.container) for key in present))
 
-    def ended_with(self, owner: str, last: bool) -> Decision:
-        """Decide what goes with an endpoint: its rows, and with the last one the rows of the user.
+    def orphaned(self, endpoints: Set[str]) -> Decision:
+        """Decide that the rows go whose endpoint is gone, and without any endpoint those of the user.
 
         Args:
-            owner: The registration that is gone.
-            last: Whether the user has no other.
+            endpoints: Names of the registrations that the user has.
         """
         return self.removal(
             row.key
             for row in self._rows.values()
             if row.owner != SERVER
             and (
-                (row.expire_type is ExpireType.ENDPOINT and (last or row.owner == owner))
-                or (row.expire_type is ExpireType.USER and last)
+                (row.expire_type is ExpireType.ENDPOINT and row.owner not in endpoints)
+                or (row.expire_type is ExpireType.USER and not endpoints)
             )
         )
 

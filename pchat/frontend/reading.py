@@ -58,6 +58,14 @@ class BatchSubscribe:
     categories: tuple[str, ...]
 
 
+def contact_key(uri: str) -> str:
+    """Fold the URI of a contact for comparison; one that is none is a contact that nobody knows."""
+    try:
+        return address_key(uri)
+    except SipRefused:
+        return uri.casefold()
+
+
 def _root(body: bytes, name: str, limits: PresenceLimits) -> etree._Element:
     root = read_document(body, limits.request_bytes)
     if local_name(root) != name:
@@ -218,7 +226,7 @@ def read_batch(body: bytes, limits: PresenceLimits) -> BatchSubscribe:
             raise SipRefused(400, "action is neither subscribe nor unsubscribe")
         wanted, other = (added, removed) if name == "subscribe" else (removed, added)
         for uri in _resources(action):
-            key = address_key(uri)
+            key = contact_key(uri)
             wanted.setdefault(key, uri)
             other.pop(key, None)
         for group in children(action, "categoryList"):

@@ -123,8 +123,12 @@ class SelfPresence:
     def presence_changed(self, change: PresenceChange) -> None:
         """Tell all endpoints of the user but the one that learns it from its answer."""
         presentity = change.presentity
-        subscribers = self._subscribers.get(presentity.user.id)
-        if not subscribers:
+        receivers = [
+            subscription
+            for connection, subscription in self._subscribers.get(presentity.user.id, {}).items()
+            if not change.by or self._registration_of(connection) != change.by
+        ]
+        if not receivers:
             return
         categories = containers = None
         if change.places:
@@ -135,9 +139,7 @@ class SelfPresence:
                 presentity.containers.get(number) for number in sorted(change.containers)
             )
             containers = Notification(SELF_TYPE, roaming_data(members), _EXTENSIONS)
-        for connection, subscription in list(subscribers.items()):
-            if change.by and self._registration_of(connection) == change.by:
-                continue
+        for subscription in receivers:
             if categories is not None and "categories" in subscription.state:
                 subscription.notify(categories)
             if containers is not None and "containers" in subscription.state:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from pchat.errors import SipRefused
+from pchat.frontend import room_setting
 from pchat.frontend.documents import FAULT_TYPE, SELF_TYPE, roaming_data, version_fault
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.presentities import Presentities
@@ -29,7 +30,6 @@ log = Logger()
 PUBLISH = "application/msrtc-category-publish+xml"
 SET_MEMBERS = "application/msrtc-setcontainermembers+xml"
 SET_SUBSCRIBER = "application/msrtc-presence-setsubscriber+xml"
-ROOM_SETTING = "roomSetting"
 
 
 class PresenceService:
@@ -105,7 +105,7 @@ class PresenceService:
         if self._room_setting_seen:
             return
         for item in items:
-            if item.key.category == ROOM_SETTING:
+            if item.key.category == room_setting.CATEGORY:
                 self._room_setting_seen = True
                 log.info(
                     "{peer}: first roomSetting: container {container}, instance {instance}, {expire_type}",

@@ -116,7 +116,7 @@ class Subscriptions:
         subscription = Subscription(
             connection,
             connection.user,
-            request,
+            Request(request.method, request.uri, request.headers),  # its body is not kept
             self._random(TAG_BYTES).hex(),
             self._clock,
             self._random,

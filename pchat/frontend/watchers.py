@@ -20,12 +20,11 @@ from pchat.frontend.containers import BLOCKED
 from pchat.frontend.documents import CATEGORIES_TYPE, resource_list, watched_categories
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.presentities import PresenceChange, Presentities, Presentity
-from pchat.frontend.reading import BatchSubscribe, read_batch
+from pchat.frontend.reading import BatchSubscribe, contact_key, read_batch
 from pchat.frontend.subscription import Notification, Subscription
 from pchat.frontend.visibility import UNKNOWN, USUAL_CATEGORIES, View, view_of
 from pchat.interfaces import Random
 from pchat.sip.message import Request
-from pchat.sip.uri import address_key
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
@@ -123,7 +122,7 @@ class Watchers:
         listing: WatchList = subscription.state or WatchList(request.from_.uri)
         named = self._take(listing, request, first=subscription.state is None)
         for key in named.removed:
-            self._unwatch(subscription, listing, address_key(key))
+            self._unwatch(subscription, listing, contact_key(key))
         subscription.state = listing
         parts: list[tuple[str, bytes]] = []
         for uri in named.added or [watch.uri for watch in listing.watches.values()]:
@@ -139,8 +138,8 @@ class Watchers:
         if not request.body:
             return BatchSubscribe(listing.uri, (request.to.uri,) if first else (), (), ())
         batch = read_batch(request.body, self._limits)
-        removed = {address_key(uri) for uri in batch.removed}
-        after = (listing.watches.keys() - removed) | {address_key(uri) for uri in batch.added}
+        removed = {contact_key(uri) for uri in batch.removed}
+        after = (listing.watches.keys() - removed) | {contact_key(uri) for uri in batch.added}
         if len(after) > self._limits.contacts:
             raise SipRefused(413, "subscription watches too many")
         listing.uri = batch.uri or listing.uri
@@ -150,14 +149,14 @@ class Watchers:
     async def _watch(self, subscription: Subscription, listing: WatchList, uri: str) -> View:
         contact = self._directory.by_uri(uri)
         watch = Watch(uri, contact)
-        listing.watches[address_key(uri)] = watch
+        listing.watches[contact_key(uri)] = watch
         if contact is None or not _has_presence(contact):
             watch.contact = None
             return UNKNOWN
         watched = self._watched.setdefault(contact.id, _Watched(contact))
         presentity = await self._presentities.open(contact)
         container = _container_of(presentity, subscription)
-        if not subscription.connection.connected or listing.watches.get(address_key(uri)) is not watch:
+        if not subscription.connection.connected or listing.watches.get(contact_key(uri)) is not watch:
             return UNKNOWN  # ended while the store was read
         watch.container = container
         watched = self._watched.setdefault(contact.id, watched)

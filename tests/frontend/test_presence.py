@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lxml import etree
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -65,12 +65,11 @@ class GatedStore:
         self.waiting: list[tuple[Deferred[Any], tuple[Any, ...]]] = []
         self.hold = False
         self.fail: Exception | None = None
+        self.down = False
 
     def write(self, *job: Any) -> Deferred[Any]:
         if self.fail is not None:
-            failed: Deferred[Any] = Deferred()
-            failed.errback(self.fail)
-            return failed
+            return fail(self.fail)
         if not self.hold:
             written: Deferred[Any] = self._store.write(*job)
             return written
@@ -79,7 +78,7 @@ class GatedStore:
         return waiting
 
     def read(self, *job: Any) -> Deferred[Any]:
-        answer: Deferred[Any] = self._store.read(*job)
+        answer: Deferred[Any] = fail(StoreUnavailable("down")) if self.down else self._store.read(*job)
         return answer
 
     def commit(self) -> None:
@@ -428,6 +427,32 @@ class DurabilityTest(SynchronousTestCase):
         self.gate.fail = None
         body = self.alice.subscribe_self("categories", inside=True).body
         self.assertEqual(named(body, "note", "device"), [("device", "2", "1", "1")])
+
+    def test_many_sign_ins_while_waiting(self) -> None:
+        """However often endpoints come and go while the store hangs, the end is right."""
+        self.start(publication("device", 1, 2, 0, "endpoint"))
+        self.gate.hold = True
+        self.start(publication("note", 1, 200, payload=note("a")))
+        for _ in range(200):
+            self.alice.register(expires=0)
+            self.alice.register()
+        self.gate.commit()
+        body = self.alice.subscribe_self("categories").body
+        self.assertEqual(named(body, "note", "device"), [("note", "200", "1", "1")])
+
+    def test_store_down_at_sign_in(self) -> None:
+        """Whoever signs in while the store is down has his presence when it is back."""
+        self.alice.publish(publication("note", 1, 200, payload=note("a")))
+        self.world.restart()
+        again = self.world.client("alice")
+        self.gate.down = True
+        again.register()
+        with self.assertRaises(StoreUnavailable):
+            again.subscribe_self()
+        self.gate.down = False
+        body = again.subscribe_self("categories").body
+        self.assertIn(("note", "200", "1", "1"), categories(body))
+        self.assertIn(("state", "200", "1", "1"), categories(body))
 
     def test_sign_out_while_waiting(self) -> None:
         """An endpoint that signs out while its request waits leaves no row behind."""

@@ -178,6 +178,11 @@ class WatchTest(SynchronousTestCase):
         """Without a body the contact in To is watched."""
         self.assertEqual(list(contacts(self.alice.subscribe("presence", uri=BOB))), [BOB])
 
+    def test_no_uri(self) -> None:
+        """A contact whose address is none is unknown; the others are told all the same."""
+        found = contacts(self.alice.watch("nobody at all", "tel:+1234", BOB))
+        self.assertEqual([availability(body) for body in found.values()], [[], [], ["18500"]])
+
     def test_bounded(self) -> None:
         """More contacts than allowed are refused, at once or one after the other."""
         uris = [f"sip:user{number}@example.com" for number in range(4)]
