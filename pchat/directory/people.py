@@ -120,7 +120,8 @@ def check_user_uri(text: str) -> str:
     user, at, domain = plain.partition("@")
     if not at or len(plain) > URI_CHARACTERS or not _USER.fullmatch(user) or not _DOMAIN.fullmatch(domain):
         raise AdministrationRefused(
-            ResponseCode.ERROR_INVALID_ARGUMENT, f"{text!r} is no user address such as sip:alice@example.com"
+            ResponseCode.ERROR_INVALID_ARGUMENT,
+            f"{text[:80]!r} is no user address such as sip:alice@example.com",
         )
     return f"sip:{user}@{domain.lower()}"
 

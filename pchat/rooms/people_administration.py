@@ -113,7 +113,9 @@ class PeopleAdministration:
         """
         found = self._directory.by_uri(text)
         if found is None or found.kind is not PrincipalKind.USER:
-            raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no user {text!r}")
+            raise AdministrationRefused(
+                ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no user {text[:80]!r}"
+            )
         return found
 
     def list_users(self) -> list[Shown]:
@@ -312,5 +314,5 @@ class PeopleAdministration:
 def unknown_principal(text: str) -> AdministrationRefused:
     """Make the refusal for a principal that does not exist."""
     return AdministrationRefused(
-        ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no user, group or domain {text!r}"
+        ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no user, group or domain {text[:80]!r}"
     )

@@ -90,7 +90,7 @@ class RoomAdministration:
         tree = self._desk.tree
         found = tree.room_by_uri(text) or tree.room_by_name(text) or tree.room(tree.domain, text.strip())
         if found is None:
-            raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no room {text!r}")
+            raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no room {text[:80]!r}")
         return found
 
     def list_rooms(

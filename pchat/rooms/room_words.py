@@ -68,7 +68,7 @@ def read_words(
         given["invitations"] = None if invitations == "inherit" else False
     if addin:
         # Add-ins come with the whole channel service; none can be registered yet.
-        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no add-in {addin!r}")
+        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no add-in {addin[:80]!r}")
     if addin is not None:
         given["addin_guid"] = None
     return given

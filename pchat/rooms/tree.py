@@ -181,6 +181,10 @@ class NodeTree:
             found |= self._naming.get(principal, set())
         return sorted(found, key=_number)
 
+    def principals_named(self) -> Sequence[int]:
+        """Tell every principal that stands on a role list of any room."""
+        return sorted(self._naming)
+
 
 def _number(room: Room) -> int:
     return room.id

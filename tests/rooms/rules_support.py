@@ -6,7 +6,7 @@ import random
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,10 +15,11 @@ from zope.interface.verify import verifyObject
 
 from pchat.directory.local import LocalDirectory
 from pchat.directory.people import Principal
-from pchat.interfaces import ITransaction
+from pchat.interfaces import Body, ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.category import Category
+from pchat.rooms.committing import IAdministeredStore
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
@@ -75,10 +76,31 @@ class NotingObserver:
         return told
 
 
+class SlowStore:
+    """A store that commits at once but tells so only when it is let."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.server_id = store.server_id
+        self.read = store.read
+        self._store = store
+        self._untold: list[tuple[Deferred[Any], Any]] = []
+
+    def write(self, body: Body, *args: Any) -> Deferred[Any]:
+        """Run a body, and keep its result back."""
+        told: Deferred[Any] = Deferred()
+        self._store.write(body, *args).addBoth(lambda found: self._untold.append((told, found)))
+        return told
+
+    def tell(self) -> None:
+        """Give the first result that was kept back."""
+        told, found = self._untold.pop(0)
+        told.callback(found)
+
+
 class Memory:
     """What a server knows, filled from a store."""
 
-    def __init__(self, store: SqliteStore, clock: Clock) -> None:
+    def __init__(self, store: IAdministeredStore, clock: Clock) -> None:
         self.directory = LocalDirectory()
         self.tree = NodeTree(DOMAIN)
         self.access = Access(self.directory)

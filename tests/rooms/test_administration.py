@@ -6,13 +6,15 @@ import json
 from collections.abc import Coroutine
 from typing import Any
 
-from pchat.errors import AdministrationRefused
+from twisted.internet.defer import Deferred, ensureDeferred, fail
+
+from pchat.errors import AdministrationRefused, StoreUnavailable
 from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
 from pchat.store.messages import NewMessage, Stale
 from pchat.store.rooms import store_setting
 from pchat.xccos.codes import ResponseCode
-from tests.rooms.rules_support import DOMAIN, OPERATOR, Rules, RulesCase, result
+from tests.rooms.rules_support import DOMAIN, OPERATOR, Memory, Rules, RulesCase, SlowStore, result
 
 ALICE, BOB, CAROL = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
 
@@ -423,6 +425,37 @@ class CommitTests(StaffCase):
         rows = self.rules.query("select revision, kind, changed_by from changes order by revision")
         self.assertEqual([row[0] for row in rows], list(range(1, self.rules.tree.revision + 1)))
         self.assertEqual(rows[-2:], [(rows[-2][0], "room", OPERATOR), (rows[-1][0], "role", OPERATOR)])
+
+    def test_changes_asked_for_at_once_are_made_one_by_one(self) -> None:
+        """The second change is decided when the first is committed and known, not before."""
+        slow = SlowStore(self.rules.store)
+        memory = Memory(slow, self.rules.clock)
+        rooms = memory.administration.rooms
+        first = ensureDeferred(rooms.add_room(OPERATOR, "Ops", category="Staff"))
+        second = ensureDeferred(rooms.add_room(OPERATOR, "OPS", category="Staff"))
+        third = ensureDeferred(rooms.add_role(OPERATOR, "Ops", Role.MEMBER, [ALICE]))
+        self.assertIsNone(memory.tree.room_by_name("Ops"))
+        slow.tell()
+        self.assertEqual(self.successResultOf(first)["name"], "Ops")
+        refused = self.failureResultOf(second, AdministrationRefused)
+        self.assertEqual(refused.value.code, ResponseCode.ERROR_DUPLICATE_NAME)
+        self.assertNoResult(third)
+        slow.tell()
+        self.assertEqual(self.successResultOf(third), [{"uri": ALICE, "kind": "user"}])
+        result(self.rules.administration.reload())
+
+    def test_a_change_that_fails_lets_the_next_one_through(self) -> None:
+        """When the store cannot commit, nothing changes and administration goes on."""
+
+        def failing(body: object, *args: object) -> Deferred[None]:
+            return fail(StoreUnavailable("disk full"))
+
+        self.add("Ops")
+        with_failure = self.patch(self.rules.store, "write", failing)
+        self.assertRaises(StoreUnavailable, result, self.rooms.disable_room(OPERATOR, "Ops"))
+        with_failure.restore()
+        self.assertFalse(self.rules.room("Ops").disabled)
+        result(self.rooms.disable_room(OPERATOR, "Ops"))
 
     def test_somebody_else_was_faster(self) -> None:
         """A change decided on old knowledge is refused, nothing is half done, and the new state is known."""
