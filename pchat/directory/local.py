@@ -116,10 +116,6 @@ class LocalDirectory:
         """Tell the policies in force: the global one first, then those of users by number."""
         return [self._global_policy, *(self._user_policies[key] for key in sorted(self._user_policies))]
 
-    def has_own_policy(self, principal: Principal) -> bool:
-        """Tell whether a policy of his own beats the global one for a user."""
-        return principal.id in self._user_policies
-
 
 def _principal(record: PrincipalRecord) -> Principal:
     return Principal(

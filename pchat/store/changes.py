@@ -48,10 +48,3 @@ async def advance_revision(txn: ITransaction, change: ChangeKey, stamp: Stamp) -
         (change.revision + 1, change.kind, change.object_id, stamp.actor, stamp.now),
     )
     return change.revision + 1
-
-
-async def current_revision(txn: ITransaction) -> int:
-    """Read the revision that the store is at."""
-    rows = await txn.query("select number from revision")
-    number: int = rows[0][0]
-    return number
