@@ -89,6 +89,8 @@ class Headers:
         key = KEYS.get(name) or header_key(name)
         if key not in self._first:
             return []
+        if len(self._fields) == len(self._first):
+            return [self._first[key]]
         return [value for other, value in self._fields if (KEYS.get(other) or header_key(other)) == key]
 
     def add(self, name: str, value: str) -> None:
