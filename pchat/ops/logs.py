@@ -21,6 +21,8 @@ from zope.interface import implementer
 
 #: Longest text of one field; a hostile peer must not fill the disk through its own name.
 FIELD_LENGTH = 2_000
+#: Longest list that is written as one; a longer one becomes text and is cut.
+LIST_LENGTH = 20
 #: Longest traceback: deep recursion prints a thousand frames.
 TRACEBACK_LENGTH = 20_000
 
@@ -171,7 +173,13 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple) and len(value) <= LIST_LENGTH and not any(map(_is_list, value)):
+        return [_plain(item) for item in value]
     return _without_secrets(_text(value))[:FIELD_LENGTH]
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _text(value: object) -> str:

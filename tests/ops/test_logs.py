@@ -72,6 +72,13 @@ class FieldTests(LinesCase):
         )
         self.assertIn("cannot be shown", line["broken"])
 
+    def test_lists(self) -> None:
+        """A short list stays one; a long or a nested one becomes text."""
+        self.log.info("x", short=("a", 1), nested=[[1]], long=[0] * 100_000)
+        line = self.line()
+        self.assertEqual((["a", 1], "[[1]]"), (line["short"], line["nested"]))
+        self.assertEqual(FIELD_LENGTH, len(line["long"]))
+
     def test_traceback(self) -> None:
         """A failure is one line; its traceback is a field."""
         try:
