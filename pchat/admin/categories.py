@@ -1,0 +1,106 @@
+"""``pchatctl category``: scopes that rooms live in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pchat.admin.output import print_details, print_table
+from pchat.admin.program import Noun
+from pchat.admin.session import Session, address
+
+Function = Callable[..., Any]
+#: Options by the member of the body that they give.
+_LISTS = {"allow": "allowed_members", "deny": "denied_members", "creator": "creators"}
+
+
+@click.group("category", cls=Noun)
+def categories() -> None:
+    """Categories: who may be in the rooms of each."""
+
+
+def _attributes(function: Function) -> Function:
+    """Give a command the options that add and set have in common."""
+    principal = "address, group or domain; repeatable, '' for nobody"
+    options = [
+        click.option("--description", metavar="TEXT", help="One line."),
+        click.option("--allow", metavar="P", multiple=True, help=f"Who is in scope: {principal}."),
+        click.option("--deny", metavar="P", multiple=True, help=f"Who is not, though allowed: {principal}."),
+        click.option("--creator", metavar="P", multiple=True, help=f"Who may make rooms: {principal}."),
+        click.option("--invitations/--no-invitations", default=None, help="Invite members of its rooms."),
+        click.option("--file-upload/--no-file-upload", default=None, help="Let files be posted."),
+        click.option("--history/--no-history", "chat_history", default=None, help="Keep messages."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _body(given: dict[str, Any]) -> dict[str, Any]:
+    lists = {_LISTS[name]: list(given.pop(name)) for name in _LISTS if given[name]}
+    for name in _LISTS:
+        given.pop(name, None)
+    return lists | {name: value for name, value in given.items() if value is not None}
+
+
+@categories.command("add")
+@click.argument("name")
+@_attributes
+@click.pass_obj
+def add(session: Session, /, name: str, **given: Any) -> None:
+    """Make a category; nobody is in scope unless allowed."""
+    body = {"name": name} | _body(given)
+    session.show(session.ask("POST", address("categories"), body), print_details)
+
+
+@categories.command("list")
+@click.pass_obj
+def list_categories(session: Session) -> None:
+    """List all categories."""
+    session.show(session.ask("GET", address("categories")), _print_categories)
+
+
+def _print_categories(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            category["name"],
+            category["description"],
+            category["allowed_members"],
+            category["denied_members"],
+            category["number_of_chat_rooms"],
+        )
+        for category in found
+    ]
+    print_table(("Name", "Description", "Allowed", "Denied", "Rooms"), rows, "There are no categories.")
+
+
+@categories.command("show")
+@click.argument("category")
+@click.pass_obj
+def show(session: Session, category: str) -> None:
+    """Show one category, by its name or URI."""
+    session.show(session.ask("GET", address("categories", category)), print_details)
+
+
+@categories.command("set")
+@click.argument("category")
+@click.option("--name", metavar="NAME", help="A new name.")
+@_attributes
+@click.pass_obj
+def change(session: Session, /, category: str, **given: Any) -> None:
+    """Change a category; a list that is given replaces the whole list."""
+    body = _body(given)
+    if not body:
+        raise click.UsageError("nothing to change is given")
+    session.show(session.ask("PATCH", address("categories", category), body), print_details)
+
+
+@categories.command("remove")
+@click.argument("category")
+@click.pass_obj
+def remove(session: Session, category: str) -> None:
+    """Remove a category that has no rooms."""
+    session.ask("DELETE", address("categories", category))
+    session.say(f"The category {category} is removed.")

@@ -1,0 +1,64 @@
+"""Categories of the administration interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pchat.admin.fields import Field, Flag, Text, Texts
+from pchat.admin.routes import NOTHING, Answer, Call, Route
+from pchat.rooms.category_administration import CategoryAdministration
+
+_CATEGORY_FIELDS: dict[str, Field] = {
+    "name": Text(),
+    "description": Text(),
+    "allowed_members": Texts(),
+    "denied_members": Texts(),
+    "creators": Texts(),
+    "invitations": Flag(),
+    "file_upload": Flag(),
+    "chat_history": Flag(),
+}
+#: Members whose name is not that of the rules' argument.
+_ARGUMENTS = {"allowed_members": "allowed", "denied_members": "denied"}
+
+
+def _arguments(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {_ARGUMENTS.get(name, name): value for name, value in body.items()}
+
+
+class CategoryRoutes:
+    """The resource ``categories``.
+
+    Args:
+        categories: Where its rules are.
+    """
+
+    def __init__(self, categories: CategoryAdministration) -> None:
+        self._categories = categories
+
+    def routes(self) -> list[Route]:
+        """List the operations."""
+        return [
+            Route("GET", "categories", self._list),
+            Route("POST", "categories", self._add, _CATEGORY_FIELDS, ("name",)),
+            Route("GET", "categories/{category}", self._show),
+            Route("PATCH", "categories/{category}", self._change, _CATEGORY_FIELDS),
+            Route("DELETE", "categories/{category}", self._remove),
+        ]
+
+    async def _list(self, call: Call) -> Answer:
+        return 200, self._categories.list_categories()
+
+    async def _add(self, call: Call) -> Answer:
+        return 201, await self._categories.add_category(call.actor, **_arguments(call.body))
+
+    async def _show(self, call: Call) -> Answer:
+        return 200, self._categories.show_category(*call.names)
+
+    async def _change(self, call: Call) -> Answer:
+        return 200, await self._categories.change_category(call.actor, *call.names, **_arguments(call.body))
+
+    async def _remove(self, call: Call) -> Answer:
+        await self._categories.remove_category(call.actor, *call.names)
+        return NOTHING

@@ -1,0 +1,160 @@
+"""How ``pchatctl`` reaches administration: through the server's socket, or on the store if no server runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from pchat.admin.routes import Answer
+from pchat.config import Config
+from pchat.errors import OperatorError
+
+#: Seconds to wait for an answer; changes take milliseconds, a store in doubt may take several seconds.
+ANSWER_SECONDS = 60.0
+#: Seconds to wait for a server that starts or stops, or for another pchatctl on the same store.
+PATIENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.1
+
+
+class Door(Protocol):
+    """Where administration is asked."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a server runs."""
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Answer one request; see `pchat.admin.api.AdministrationApi.call`.
+
+        Raises:
+            OperatorError: There was no answer.
+        """
+
+    def close(self) -> None:
+        """End."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket.
+
+    Args:
+        path: The socket.
+        seconds: How long an answer may take.
+    """
+
+    def __init__(self, path: Path, seconds: float = ANSWER_SECONDS) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect.
+
+        Raises:
+            OSError: Nobody listens, or we may not talk to who does.
+        """
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(self.timeout)
+        try:
+            connection.connect(os.fspath(self._path))
+        except BaseException:
+            connection.close()
+            raise
+        self.sock = connection
+
+
+class ServerDoor:
+    """Administration of the server that listens at a socket.
+
+    Args:
+        path: The socket.
+
+    Raises:
+        OSError: Nobody listens, or we may not talk to who does.
+    """
+
+    running = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = UnixConnection(path)
+        self._connection.connect()
+        # The first connection was a proof only; if the server dies now there must be no second one.
+        self._connection.auto_open = 0
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Ask the server; see `Door`.
+
+        Raises:
+            OperatorError: There was no answer.
+        """
+        data = None if body is None else json.dumps(body).encode("ascii")
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        try:
+            self._connection.request(method, path, data, headers)
+            response = self._connection.getresponse()
+            content = response.read()
+            return response.status, json.loads(content) if content else None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            unknown = "" if method == "GET" else "; whether the change was made is not known"
+            raise OperatorError(f"the server at {self._path} gave no answer{unknown}") from error
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+def open_door(
+    config: Config,
+    *,
+    pause: Callable[[float], object] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+    patience: float = PATIENCE_SECONDS,
+) -> Door:
+    """Find the way to administration.
+
+    Args:
+        config: The configuration.
+        pause: Waits some seconds.
+        now: Tells a time in seconds.
+        patience: How many seconds to wait for a store that somebody uses without answering.
+
+    Raises:
+        OperatorError: The store is in use and nobody answers, or one of the two is not accessible.
+    """
+    path = config.server.admin_socket
+    end = now() + patience
+    while True:
+        try:
+            return ServerDoor(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass  # no server, or one that was killed
+        except OSError as error:
+            raise OperatorError(f"{path}: {error.strerror or error}") from error
+        try:
+            return _offline(config)
+        except OperatorError as error:
+            if not _in_use(error):
+                raise
+            if now() >= end:
+                raise OperatorError(
+                    f"{error}; but nothing answers at {path}: the server may be starting or stopping,"
+                    " or another pchatctl at work"
+                ) from error
+        pause(PAUSE_SECONDS)
+
+
+def _in_use(error: OperatorError) -> bool:
+    return isinstance(error.__cause__, BlockingIOError)  # what flock says of a lock that is held
+
+
+def _offline(config: Config) -> Door:
+    # Beside a running server nothing of all this is needed, and a command is twice as fast without it.
+    from pchat.admin.offline import OfflineDoor  # noqa: PLC0415
+
+    return OfflineDoor(config)

@@ -1,0 +1,47 @@
+"""``pchatctl``: administration from the command line.
+
+Source: operator-contract "pchatctl".
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from pchat import __version__
+from pchat.admin.categories import categories
+from pchat.admin.config import config
+from pchat.admin.policies import policies
+from pchat.admin.program import Program
+from pchat.admin.roles import role_commands
+from pchat.admin.rooms import rooms
+from pchat.admin.starting import init, serve
+from pchat.admin.status import status
+from pchat.admin.users import users
+
+_EPILOG = """\b
+Exit status: 0 done, 1 refused, 2 not understood.
+Shell completion: eval "$(_PCHATCTL_COMPLETE=bash_source pchatctl)" in ~/.bashrc;
+zsh_source and fish_source likewise."""
+
+
+@click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pchatctl")
+def pchatctl() -> None:
+    """Administer a pchat server: through its socket while it runs, on its store while it does not."""
+
+
+for _role, _description in (
+    ("member", "Members of a room: in a closed or secret one they alone may join."),
+    ("manager", "Managers of a room."),
+    ("presenter", "Presenters of an auditorium: they alone may post there."),
+):
+    rooms.add_command(role_commands(_role, _description))
+for _command in (init, serve, status, users, policies, categories, rooms, config):
+    pchatctl.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run ``pchatctl`` and end the process."""
+    pchatctl.main(prog_name="pchatctl")

@@ -1,0 +1,116 @@
+"""What ``pchatctl`` prints: tables for persons, JSON for programs.
+
+Names come from users: nothing in them is interpreted, neither as markup nor by the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+#: What a terminal may act on, or what may make a name look like another.
+_DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Joiners that several scripts and emoji need inside words.
+_JOINERS = frozenset("\u200c\u200d")
+#: Wide enough that nothing is cut or wrapped when the output is a file or a pipe.
+_UNBOUNDED = 1_000_000
+
+
+def printable(text: str) -> str:
+    """Make a text safe to print in one line: characters that are not seen are written as escapes."""
+    return "".join(
+        character
+        if character in _JOINERS or unicodedata.category(character) not in _DANGEROUS
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def shown(value: object) -> str:
+    """Write a value for a person, in one line."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        if set(value) == {"uri", "kind"}:
+            return printable(str(value["uri"]))
+        return ", ".join(f"{printable(_label(str(name)))} {shown(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(item) for item in value) or "-"
+    return printable(str(value))
+
+
+def print_json(value: object, *, error: bool = False) -> None:
+    """Print a value as JSON, as the stream's encoding allows."""
+    stream = sys.stderr if error else sys.stdout
+    unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, ensure_ascii=not unicode, indent=None if error else 2)
+    # A lone surrogate cannot be written in UTF-8.
+    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"), err=error)
+
+
+def print_line(text: str) -> None:
+    """Print a line that may hold names."""
+    click.echo(printable(text))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print a table.
+
+    Args:
+        columns: Headings.
+        rows: Values, as many a row as there are columns.
+        empty: What is printed if there are no rows.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row))
+    if table.row_count:
+        _print(table)
+    else:
+        click.echo(empty)
+
+
+def print_details(value: Mapping[str, Any]) -> None:
+    """Print one thing, an attribute a line; lists and groups of values a line each."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, item in value.items():
+        entries = item if isinstance(item, list) and item else [item]
+        for number, entry in enumerate(entries):
+            table.add_row(Text("" if number else printable(_label(name))), Text(shown(entry)))
+    _print(table)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _print(table: Table) -> None:
+    terminal = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout,
+        force_terminal=terminal,
+        no_color=not terminal or None,
+        width=None if terminal else _UNBOUNDED,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+    )
+    with console.capture() as captured:
+        console.print(table)
+    # Tables are filled with blanks to the right, which is of no use to anybody.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

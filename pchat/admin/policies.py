@@ -1,0 +1,52 @@
+"""``pchatctl policy``: for whom chat is on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pchat.admin.output import print_table
+from pchat.admin.program import Noun
+from pchat.admin.session import Session, address
+
+
+@click.group("policy", cls=Noun)
+def policies() -> None:
+    """For whom chat is on."""
+
+
+@policies.command("set")
+@click.option("--global", "everybody", is_flag=True, help="The policy of all who have none of their own.")
+@click.option("--user", metavar="URI", help="The policy of one user.")
+@click.option(
+    "--enabled",
+    type=click.Choice(["yes", "no"], case_sensitive=False),
+    required=True,
+    help="Whether chat is on.",
+)
+@click.option("--description", metavar="TEXT")
+@click.pass_obj
+def set_policy(
+    session: Session, everybody: bool, user: str | None, enabled: str, description: str | None
+) -> None:
+    """Switch chat on or off; a user's own policy beats the global one."""
+    if everybody == (user is not None):
+        raise click.UsageError("either --global or --user URI is needed")
+    path = address("policies", "global") if user is None else address("policies", "users", user)
+    body: dict[str, Any] = {"enabled": enabled == "yes"}
+    if description is not None:
+        body["description"] = description
+    session.show(session.ask("PUT", path, body), lambda policy: _print_policies([policy]))
+
+
+@policies.command("list")
+@click.pass_obj
+def list_policies(session: Session) -> None:
+    """List the global policy, then those of users."""
+    session.show(session.ask("GET", address("policies")), _print_policies)
+
+
+def _print_policies(found: list[dict[str, Any]]) -> None:
+    rows = [(policy["scope"], policy["uri"], policy["enabled"], policy["description"]) for policy in found]
+    print_table(("Scope", "User", "Chat", "Description"), rows, "There are no policies: chat is off.")

@@ -1,0 +1,49 @@
+"""``pchatctl room member|manager|presenter``: the role lists of a room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pchat.admin.output import print_table
+from pchat.admin.program import Noun
+from pchat.admin.session import Session, address
+
+
+def role_commands(role: str, description: str) -> Noun:
+    """Make the commands of one role list.
+
+    Args:
+        role: ``member``, ``manager`` or ``presenter``.
+        description: What those on the list may do.
+    """
+    group = Noun(role, help=description)
+
+    def print_list(found: list[dict[str, Any]]) -> None:
+        rows = [(principal["uri"], principal["kind"]) for principal in found]
+        print_table((f"{role.capitalize()}s", "Kind"), rows, f"The room has no {role}s.")
+
+    @group.command("list", help=f"List the {role}s of a room.")
+    @click.argument("room")
+    @click.pass_obj
+    def list_role(session: Session, room: str) -> None:
+        session.show(session.ask("GET", address("rooms", room, "roles", role)), print_list)
+
+    @group.command("add", help=f"Make {role}s of addresses, groups or domains: of all, or of none.")
+    @click.argument("room")
+    @click.argument("principals", metavar="PRINCIPAL...", nargs=-1, required=True)
+    @click.pass_obj
+    def add(session: Session, room: str, principals: tuple[str, ...]) -> None:
+        path = address("rooms", room, "roles", role)
+        session.show(session.ask("POST", path, {"principals": list(principals)}), print_list)
+
+    @group.command("remove", help=f"Take {role}s away: all of those named, or none.")
+    @click.argument("room")
+    @click.argument("principals", metavar="PRINCIPAL...", nargs=-1, required=True)
+    @click.pass_obj
+    def remove(session: Session, room: str, principals: tuple[str, ...]) -> None:
+        path = address("rooms", room, "roles", role, "remove")
+        session.show(session.ask("POST", path, {"principals": list(principals)}), print_list)
+
+    return group

@@ -1,0 +1,143 @@
+"""``pchatctl room``: rooms and their role lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pchat.admin.output import print_details, print_line, print_table
+from pchat.admin.program import Noun
+from pchat.admin.session import Session, address
+
+Function = Callable[..., Any]
+PRIVACY = click.Choice(["open", "closed", "secret"], case_sensitive=False)
+TYPE = click.Choice(["normal", "auditorium"], case_sensitive=False)
+INVITATIONS = click.Choice(["inherit", "false"], case_sensitive=False)
+
+
+@click.group("room", cls=Noun)
+def rooms() -> None:
+    """Rooms; each is named by its name, URI or GUID."""
+
+
+def _attributes(function: Function) -> Function:
+    """Give a command the options that add and set have in common."""
+    options = [
+        click.option("--description", metavar="TEXT", help="One line."),
+        click.option("--privacy", type=PRIVACY, help="Who may find and join it."),
+        click.option("--type", "type_", type=TYPE, help="In an auditorium presenters alone may post."),
+        click.option("--invitations", type=INVITATIONS, help="As its category says, or none."),
+        click.option("--addin", metavar="A", help="A registered add-in; '' for none."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _body(given: dict[str, Any]) -> dict[str, Any]:
+    return {name.removesuffix("_"): value for name, value in given.items() if value is not None}
+
+
+@rooms.command("add")
+@click.argument("name")
+@click.option("--category", metavar="C", required=True, help="Name or URI of its category.")
+@_attributes
+@click.pass_obj
+def add(session: Session, /, name: str, **given: Any) -> None:
+    """Make a room, closed and normal unless told otherwise, with empty role lists."""
+    body = {"name": name} | _body(given)
+    session.show(session.ask("POST", address("rooms"), body), print_details)
+
+
+@rooms.command("list")
+@click.option("--filter", "filter_", metavar="T", help="Part of the name or description.")
+@click.option("--category", metavar="C", help="Rooms of a category.")
+@click.option("--member", metavar="U", help="Rooms that have U, or his domain or group, as member.")
+@click.option("--manager", metavar="U", help="The same for managers.")
+@click.option("--privacy", type=PRIVACY)
+@click.option("--type", "type_", type=TYPE)
+@click.option("--disabled/--enabled", default=None, help="Disabled rooms only, or the others only.")
+@click.pass_obj
+def list_rooms(session: Session, /, disabled: bool | None, **given: Any) -> None:
+    """List rooms: all, or those that pass every filter."""
+    query = _body(given)
+    if disabled is not None:
+        query["disabled"] = "true" if disabled else "false"
+    session.show(session.ask("GET", address("rooms", query=query)), _print_rooms)
+
+
+def _print_rooms(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            room["name"],
+            room["category"],
+            room["privacy"],
+            room["type"],
+            "disabled" if room["disabled"] else "active",
+            room["uri"],
+        )
+        for room in found
+    ]
+    print_table(("Name", "Category", "Privacy", "Type", "State", "URI"), rows, "There are no such rooms.")
+
+
+@rooms.command("show")
+@click.argument("room")
+@click.pass_obj
+def show(session: Session, room: str) -> None:
+    """Show one room with its role lists."""
+    session.show(session.ask("GET", address("rooms", room)), print_details)
+
+
+@rooms.command("set")
+@click.argument("room")
+@click.option("--name", metavar="NAME", help="A new name.")
+@_attributes
+@click.pass_obj
+def change(session: Session, /, room: str, **given: Any) -> None:
+    """Change a room; roles that it may no longer have are taken away."""
+    body = _body(given)
+    if not body:
+        raise click.UsageError("nothing to change is given")
+    session.show(session.ask("PATCH", address("rooms", room), body), print_details)
+
+
+@rooms.command("move")
+@click.argument("room")
+@click.option("--category", metavar="C", required=True, help="Name or URI of the category to move it to.")
+@click.pass_obj
+def move(session: Session, room: str, category: str) -> None:
+    """Move a room to another category; roles outside its scope are taken away."""
+    body = {"category": category}
+    session.show(session.ask("POST", address("rooms", room, "move"), body), print_details)
+
+
+@rooms.command("disable")
+@click.argument("room")
+@click.pass_obj
+def disable(session: Session, room: str) -> None:
+    """Disable a room: everybody leaves, nobody finds it, all is kept."""
+    session.show(session.ask("POST", address("rooms", room, "disable")), _print_state)
+
+
+@rooms.command("enable")
+@click.argument("room")
+@click.pass_obj
+def enable(session: Session, room: str) -> None:
+    """Enable a disabled room."""
+    session.show(session.ask("POST", address("rooms", room, "enable")), _print_state)
+
+
+def _print_state(room: dict[str, Any]) -> None:
+    print_line(f"The room {room['name']} is {'disabled' if room['disabled'] else 'enabled'}.")
+
+
+@rooms.command("remove")
+@click.argument("room")
+@click.pass_obj
+def remove(session: Session, room: str) -> None:
+    """Remove a room and its messages for good."""
+    session.ask("DELETE", address("rooms", room))
+    session.say(f"The room {room} is removed.")

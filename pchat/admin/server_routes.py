@@ -1,0 +1,43 @@
+"""Settings and state of the server in the administration interface."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pchat.admin.fields import Text
+from pchat.admin.routes import Answer, Call, Route
+from pchat.rooms.administration import SettingsAdministration
+
+#: Tells how the server is.
+Status = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class ServerRoutes:
+    """The resources ``config`` and ``status``.
+
+    Args:
+        settings: Where the rules of the settings are.
+        status: Tells how the server is.
+    """
+
+    def __init__(self, settings: SettingsAdministration, status: Status) -> None:
+        self._settings = settings
+        self._status = status
+
+    def routes(self) -> list[Route]:
+        """List the operations."""
+        return [
+            Route("GET", "config", self._show_settings),
+            Route("PUT", "config/{setting}", self._set, {"value": Text()}, ("value",)),
+            Route("GET", "status", self._show_status),
+        ]
+
+    async def _show_settings(self, call: Call) -> Answer:
+        return 200, self._settings.show_settings()
+
+    async def _set(self, call: Call) -> Answer:
+        return 200, await self._settings.set_setting(call.actor, call.names[0], call.body["value"])
+
+    async def _show_status(self, call: Call) -> Answer:
+        return 200, await self._status()

@@ -1,0 +1,110 @@
+"""One run of ``pchatctl``: its global options, and how it asks administration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import click
+from attrs import define
+
+from pchat.admin.api import PREFIX
+from pchat.admin.client import Door, open_door
+from pchat.admin.output import print_json, print_line
+from pchat.config import Config, load_config
+from pchat.errors import ConfigError
+
+DEFAULT_CONFIG = "pchat.toml"
+
+
+class Refused(click.ClickException):
+    """Administration refused; exit status 1.
+
+    Args:
+        detail: One line.
+        code: The stable code of the refusal.
+    """
+
+    exit_code = 1
+
+    def __init__(self, detail: str, code: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def address(*segments: str, query: Mapping[str, str] | None = None) -> str:
+    """Write the path of a resource; whatever a segment holds stays within it."""
+    # Arguments that are no UTF-8 arrive here as surrogates; administration refuses them in its own words.
+    plain = "/".join(quote(segment, safe="", errors="surrogatepass") for segment in segments)
+    return PREFIX + plain + (f"?{urlencode(query, errors='surrogatepass')}" if query else "")
+
+
+def _stdin_is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+@define
+class Session:
+    """What every command is given.
+
+    Args:
+        config_path: The configuration file.
+        as_json: Whether a program reads the output.
+        is_terminal: Tells whether a person can be asked.
+        open_door: Finds the way to administration.
+    """
+
+    config_path: Path = Path(DEFAULT_CONFIG)
+    as_json: bool = False
+    is_terminal: Callable[[], bool] = _stdin_is_terminal
+    open_door: Callable[[Config], Door] = open_door
+
+    def config(self) -> Config:
+        """Read the configuration.
+
+        Raises:
+            ConfigError: It is missing or wrong.
+        """
+        if self.config_path == Path(DEFAULT_CONFIG) and not self.config_path.exists():
+            raise ConfigError(
+                DEFAULT_CONFIG, "there is none here; name the server's with --config FILE or PCHAT_CONFIG"
+            )
+        return load_config(self.config_path)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Ask administration one thing.
+
+        Returns:
+            The JSON value of the answer.
+
+        Raises:
+            Refused: By the rules.
+            OperatorError: There was no answer.
+        """
+        return self.ask_whom(method, path, body)[1]
+
+    def ask_whom(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bool, Any]:
+        """Do as `ask`; tell as well whether a running server answered."""
+        door = self.open_door(self.config())
+        try:
+            status, value = door.call(method, path, body)
+        finally:
+            door.close()
+        if status >= 400:
+            raise Refused(str(value["detail"]), str(value["code"]))
+        return door.running, value
+
+    def show(self, value: Any, show_person: Callable[[Any], object]) -> None:
+        """Print a value as JSON, or as a person reads it."""
+        if self.as_json:
+            print_json(value)
+        else:
+            show_person(value)
+
+    def say(self, text: str) -> None:
+        """Print a line for a person; a program learns as much from the exit status."""
+        if not self.as_json:
+            print_line(text)

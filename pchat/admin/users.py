@@ -1,0 +1,117 @@
+"""``pchatctl user``: accounts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from pchat.admin.output import print_details, print_line, print_table
+from pchat.admin.program import Noun
+from pchat.admin.session import Session, address
+from pchat.errors import OperatorError
+
+#: More than any password may have, with a line end.
+PASSWORD_BYTES = 4_096
+
+
+@click.group("user", cls=Noun)
+def users() -> None:
+    """Accounts."""
+
+
+_password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
+)
+
+
+def _read_password(session: Session, from_stdin: bool) -> str:
+    if from_stdin:
+        data = sys.stdin.buffer.read(PASSWORD_BYTES + 1)
+        if len(data) > PASSWORD_BYTES:
+            raise OperatorError("the password on standard input is too long")
+        try:
+            return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise OperatorError("the password on standard input is not UTF-8") from None
+    if not session.is_terminal():
+        raise OperatorError(
+            "there is no terminal to ask for the password; give it by standard input with --password-stdin"
+        )
+    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return answer
+
+
+@users.command("add")
+@click.argument("uri")
+@click.option("--display-name", metavar="NAME", help="What people read.")
+@click.option("--company", metavar="NAME")
+@click.option("--email", metavar="ADDRESS")
+@_password_option
+@click.pass_obj
+def add(session: Session, /, uri: str, password_stdin: bool, **names: str | None) -> None:
+    """Make an account; the password is asked for."""
+    body: dict[str, Any] = {"uri": uri, "password": _read_password(session, password_stdin)}
+    body |= {name: text for name, text in names.items() if text is not None}
+    session.show(session.ask("POST", address("users"), body), print_details)
+
+
+@users.command("list")
+@click.pass_obj
+def list_users(session: Session) -> None:
+    """List all accounts."""
+    session.show(session.ask("GET", address("users")), _print_users)
+
+
+def _print_users(found: list[dict[str, Any]]) -> None:
+    rows = [(user["uri"], user["display_name"], user["state"], user["enabled"]) for user in found]
+    print_table(("URI", "Display name", "State", "Chat"), rows, "There are no accounts.")
+
+
+@users.command("show")
+@click.argument("uri")
+@click.pass_obj
+def show(session: Session, uri: str) -> None:
+    """Show one account."""
+    session.show(session.ask("GET", address("users", uri)), print_details)
+
+
+@users.command("disable")
+@click.argument("uri")
+@click.pass_obj
+def disable(session: Session, uri: str) -> None:
+    """Disable an account: its sessions end, its roles stay."""
+    session.show(session.ask("POST", address("users", uri, "disable")), _print_state)
+
+
+@users.command("enable")
+@click.argument("uri")
+@click.pass_obj
+def enable(session: Session, uri: str) -> None:
+    """Enable a disabled account."""
+    session.show(session.ask("POST", address("users", uri, "enable")), _print_state)
+
+
+def _print_state(user: dict[str, Any]) -> None:
+    print_line(f"{user['uri']} is {user['state']}.")
+
+
+@users.command("remove")
+@click.argument("uri")
+@click.pass_obj
+def remove(session: Session, uri: str) -> None:
+    """Remove an account with all that it was granted; its messages stay."""
+    session.ask("DELETE", address("users", uri))
+    session.say(f"{uri} is removed.")
+
+
+@users.command("password")
+@click.argument("uri")
+@_password_option
+@click.pass_obj
+def password(session: Session, uri: str, password_stdin: bool) -> None:
+    """Replace the password of an account."""
+    secret = _read_password(session, password_stdin)
+    session.ask("PUT", address("users", uri, "password"), {"password": secret})
+    session.say(f"The password of {uri} is changed.")
