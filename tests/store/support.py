@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from itertools import count
 from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.interfaces import ITransaction
 from pchat.store.messages import NewMessage
 
 _numbers = count(1)
+
+
+def temporary_path(case: SynchronousTestCase) -> str:
+    """Name a file that is not there, in a folder that goes when the test ends, whoever runs it."""
+    folder = tempfile.mkdtemp(prefix="pchat-store-")
+    case.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+    return os.path.join(folder, "chat.db")
 
 
 def new_message(room_id: int = 1, chat: str = "hello", **changed: Any) -> NewMessage:

@@ -20,6 +20,7 @@ from pchat.store.schema import (
 )
 from pchat.store.sqlite import SqliteStore
 from pchat.testing.store import counting_random
+from tests.store.support import temporary_path
 
 
 class Steps(SynchronousTestCase):
@@ -100,7 +101,7 @@ class StoresOfOtherVersions(SynchronousTestCase):
     """A server on a store that another version has written."""
 
     def store_with(self, version: int, compat: int) -> SqliteStore:
-        path = self.mktemp()
+        path = temporary_path(self)
         store = SqliteStore(path, clock=Clock(), server_name="x", random=counting_random(), inline=True)
         self.successResultOf(store.start())
         self.successResultOf(store.stop())

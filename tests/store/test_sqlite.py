@@ -25,7 +25,7 @@ from pchat.testing.store import counting_random, memory_store
 from pchat.testing.threads import STUCK_SECONDS, ThreadPump
 from tests.store.contract import AppendContract, StoreCase, TransactionContract
 from tests.store.records_contract import EventsContract, PublicationsContract, RestartContract
-from tests.store.support import add_user, make_rooms, new_message, raise_revision, users
+from tests.store.support import add_user, make_rooms, new_message, raise_revision, temporary_path, users
 
 
 class InMemory(StoreCase):
@@ -46,7 +46,7 @@ class Threaded(StoreCase):
     def make_store(self, clock: Clock, path: str | None = None, **options: Any) -> SqliteStore:
         self.pump = getattr(self, "pump", None) or ThreadPump()
         return SqliteStore(
-            path or self.mktemp(),
+            path or temporary_path(self),
             clock=clock,
             server_name="test",
             random=counting_random(),
@@ -181,7 +181,7 @@ class Files(Threaded, SynchronousTestCase):
 
     def test_modes_whatever_the_umask(self) -> None:
         """Nobody else can read the store, its log, index or lock; a file left open to all is closed."""
-        path = Path(self.mktemp())
+        path = Path(temporary_path(self))
         path.touch(mode=0o666)
         path.chmod(0o666)
         old = os.umask(0)
@@ -196,7 +196,7 @@ class Files(Threaded, SynchronousTestCase):
 
     def test_commits_are_synced(self) -> None:
         """The writing connection is set to survive a loss of power."""
-        connection = connect(self.mktemp(), 1.0)
+        connection = connect(temporary_path(self), 1.0)
         self.addCleanup(connection.close)
         settings = [
             connection.execute(f"pragma {name}").fetchone()[0]
@@ -226,23 +226,32 @@ class Files(Threaded, SynchronousTestCase):
 
     def test_a_folder_that_is_not_there(self) -> None:
         """A wrong path is told in one line that names it."""
-        path = os.path.join(self.mktemp(), "chat.db")
+        path = os.path.join(temporary_path(self), "chat.db")
         self.assertIn(path, self.refused(self.make_store(self.clock, path=path).start(), OperatorError))
 
     def test_a_file_that_is_no_database(self) -> None:
         """A file of another kind is refused and left as it was."""
-        path = Path(self.mktemp())
+        path = Path(temporary_path(self))
         path.write_bytes(b"not a database at all, but a letter" * 100)
         self.refused(self.make_store(self.clock, path=str(path)).start(), StoreUnavailable)
         self.assertTrue(path.read_bytes().startswith(b"not a database"))
 
     def test_threads_need_a_reactor_and_a_file(self) -> None:
         """A store in memory cannot be shared by threads."""
-        for path, threads in ((":memory:", ThreadPump()), (self.mktemp(), None)):
+        for path, threads in ((":memory:", ThreadPump()), (temporary_path(self), None)):
             with self.assertRaises(OurError):
                 SqliteStore(
                     path, clock=self.clock, server_name="x", random=counting_random(), threads=threads
                 )
+
+
+async def everything_written(txn: ITransaction) -> tuple[list[Any], list[Any]]:
+    return (
+        await txn.query(
+            "select server_sequence, event_id, room_id, chat_id, time_ticks from outbox order by 1"
+        ),
+        await txn.query("select room_id, chat_id from messages order by 1, 2"),
+    )
 
 
 class AnyTraffic(SynchronousTestCase):
@@ -288,15 +297,7 @@ class AnyTraffic(SynchronousTestCase):
             self.assertEqual([outcome.chat_id for outcome in found], list(range(1, len(found) + 1)))
             self.assertEqual([outcome.ts for outcome in found], sorted(outcome.ts for outcome in found))
 
-        async def written(txn: ITransaction) -> tuple[list[Any], list[Any]]:
-            return (
-                await txn.query(
-                    "select server_sequence, event_id, room_id, chat_id, time_ticks from outbox order by 1"
-                ),
-                await txn.query("select room_id, chat_id from messages order by 1, 2"),
-            )
-
-        events, history = self.successResultOf(store.read(written))
+        events, history = self.successResultOf(store.read(everything_written))
         self.assertEqual(
             events, [(n, m.message_id, m.room_id, o.chat_id, o.ts) for n, (m, o) in enumerate(kept, 1)]
         )

@@ -18,7 +18,7 @@ from pchat.testing.store import counting_random
 from pchat.testing.threads import ThreadPump
 from tests.store.contract import StoreCase
 from tests.store.faults import Faults, disk_full, lost_after, lost_before, succeeds
-from tests.store.support import add_user, new_message, outbox_rows, users
+from tests.store.support import add_user, new_message, outbox_rows, temporary_path, users
 
 
 class FaultCase(StoreCase):
@@ -27,7 +27,7 @@ class FaultCase(StoreCase):
     def make_store(self, clock: Clock, **options: Any) -> SqliteStore:
         self.pump = ThreadPump()
         self.faults = Faults()
-        self.path = self.mktemp()
+        self.path = temporary_path(self)
         return SqliteStore(
             self.path,
             clock=clock,
@@ -127,7 +127,7 @@ class CommitFails(FaultCase, SynchronousTestCase):
         """A tool that works on the store itself is told the truth as well."""
         faults = Faults()
         store = SqliteStore(
-            self.mktemp(),
+            temporary_path(self),
             clock=self.clock,
             server_name="tool",
             random=counting_random(),
@@ -223,7 +223,7 @@ class ReadFails(FaultCase, SynchronousTestCase):
 
     def test_connect_closes_what_it_cannot_use(self) -> None:
         """A connection that cannot be set up is not left open."""
-        path = self.mktemp()
+        path = temporary_path(self)
         with open(path, "wb") as file:
             file.write(b"no database" * 1000)
         with self.assertRaises(sqlite3.DatabaseError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -18,7 +17,7 @@ import pchat
 from pchat.errors import OperatorError
 from pchat.store.sqlite import SqliteStore
 from pchat.testing.store import counting_random
-from tests.store.support import make_rooms
+from tests.store.support import make_rooms, temporary_path
 
 #: Each kill comes after another number of acknowledged posts.
 KILLS = 5
@@ -28,7 +27,7 @@ class Processes(SynchronousTestCase):
     """A child process works on the store of this test."""
 
     def setUp(self) -> None:
-        self.path = os.path.abspath(self.mktemp())
+        self.path = temporary_path(self)
         store = self.store()
         self.successResultOf(store.start())
         self.successResultOf(store.write(make_rooms, 1, 2))
