@@ -140,26 +140,30 @@ class TestInstalled:
     def start_and_stop(installed: Path, command: list[str | Path], config: Path) -> None:
         """Start a server, wait until it listens, and end it by SIGTERM."""
         outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        process = subprocess.Popen(
-            [installed / "bin" / command[0], *command[1:]],
-            cwd=installed,
-            env={**outside, "PCHAT_CONFIG": str(config)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        log_path = config.parent / "log"
+        with log_path.open("w") as log:
+            process = subprocess.Popen(
+                [installed / "bin" / command[0], *command[1:]],
+                cwd=installed,
+                env={**outside, "PCHAT_CONFIG": str(config)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "pchat listens.\n", process.communicate(timeout=10)
+            assert process.stdout.readline() == "pchat listens.\n", log_path.read_text()
             pid_file = config.parent / "run" / "twistd.pid"
             assert int(pid_file.read_text()) == process.pid
             process.send_signal(signal.SIGTERM)
-            out, log = process.communicate(timeout=10)
+            told = process.stdout.read()
+            status = process.wait(timeout=10)
         finally:
             process.kill()
-        assert process.returncode == 0, log
-        assert "demo-accounts.json" in out
+            process.wait()
+        assert status == 0, log_path.read_text()
+        assert "demo-accounts.json" in told
         assert not pid_file.exists()
-        events = [json.loads(line) for line in log.splitlines()]
+        events = [json.loads(line) for line in log_path.read_text().splitlines()]
         assert events
         assert not [event for event in events if "traceback" in event]
