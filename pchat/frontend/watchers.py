@@ -8,7 +8,8 @@ Source: docs/spec/presence.md section 5.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
 
-#: Users whose watchers are told in one reactor turn; the rest get the next one.
-USERS_A_TURN = 50
+#: Watchers told in one reactor turn; the rest get the next one, so that chat is not held up.
+WATCHERS_A_TURN = 100
 _EXTENSIONS = ("eventlist",)
 
 
@@ -103,6 +104,7 @@ class Watchers:
         self._watched: dict[int, _Watched] = {}
         self._dirty: dict[int, None] = {}
         self._timer: IDelayedCall | None = None
+        self._telling = self._tell_all()
 
     def needs(self, user: Principal) -> bool:
         """Whether anybody watches a user."""
@@ -203,31 +205,40 @@ class Watchers:
 
     def _flush(self) -> None:
         self._timer = None
-        for user_id in list(self._dirty)[:USERS_A_TURN]:
+        told = sum(1 for _ in islice(self._telling, WATCHERS_A_TURN))
+        if told == WATCHERS_A_TURN:
+            self._timer = self._clock.callLater(0, self._flush)
+        else:
+            self._telling = self._tell_all()
+
+    def _tell_all(self) -> Iterator[None]:
+        """Tell the watchers of all users noted, one a step; users noted meanwhile too."""
+        while self._dirty:
+            user_id = next(iter(self._dirty))
             del self._dirty[user_id]
             watched = self._watched.get(user_id)
             presentity = self._presentities.get(watched.user) if watched is not None else None
             if watched is not None and presentity is not None:
-                self._tell(watched, presentity)
-        if self._dirty:
-            self._timer = self._clock.callLater(0, self._flush)
+                yield from self._tell(watched, presentity)
 
-    def _tell(self, watched: _Watched, presentity: Presentity) -> None:
-        views: dict[int, View] = {}
+    def _tell(self, watched: _Watched, presentity: Presentity) -> Iterator[None]:
+        seen, watched.views = watched.views, {}
         for subscription, watch in list(watched.subscriptions.items()):
+            if subscription not in watched.subscriptions:
+                continue  # ended since
             container = _container_of(presentity, subscription)
-            if container not in views:
-                views[container] = view_of(presentity, container)
-            view = views[container]
+            if container not in watched.views:
+                watched.views[container] = view_of(presentity, container)
+            view = watched.views[container]
             wanted: tuple[str, ...] = subscription.state.categories
             if container == watch.container:
-                seen = watched.views.get(container, UNKNOWN)
-                wanted = tuple(name for name in wanted if seen.get(name) != view.get(name))
+                before = seen.get(container, UNKNOWN)
+                wanted = tuple(name for name in wanted if before.get(name) != view.get(name))
             watch.container = container
             if wanted:
                 body = _document(watch.uri, view, wanted)
                 subscription.notify(Notification(CATEGORIES_TYPE, body, _EXTENSIONS))
-        watched.views = views
+            yield
 
 
 def _has_presence(user: Principal) -> bool:

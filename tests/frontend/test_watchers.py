@@ -9,6 +9,7 @@ from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.frontend.limits import PresenceLimits
+from pchat.frontend.watchers import WATCHERS_A_TURN
 from pchat.sip.message import Response
 from tests.frontend.support import World, categories, deletion, note, principal_record, publication, refused
 
@@ -228,18 +229,25 @@ class WatchTest(SynchronousTestCase):
         self.assertEqual(categories(document), [("contactCard", "-", "0", "-")])
         self.assertIn(b"Robert", etree.tostring(document))
 
-    def test_many_changes(self) -> None:
-        """More changed users than one turn takes are told in the next turns, each once."""
-        for number in range(100, 220):
-            self.world.directory.apply_principal(principal_record(number, f"user{number}"))
-        clients = [self.world.client(f"user{number}") for number in range(100, 220)]
-        watchers = [self.world.client("carol", port=number) for number in range(40)]
-        for index, one in enumerate(watchers):
-            one.watch(*[client.uri for client in clients[3 * index : 3 * index + 3]])
-        for client in clients:
-            client.register()
-        self.world.clock.pump([0.5, 0, 0, 0])
-        self.assertEqual([len(one.notified()) for one in watchers], [3] * 40)
+    def test_many_watchers(self) -> None:
+        """More watchers than one turn takes are told in the next turns, each once, unless they are gone."""
+        watchers = [self.world.client("carol", port=number) for number in range(2 * WATCHERS_A_TURN + 50)]
+        for one in watchers:
+            one.watch(BOB)
+        bob = self.world.client("bob")
+        bob.register()
+        last, told = watchers.pop(), []
+        self.world.clock.callLater(
+            0.5, lambda: told.extend(one for one in watchers if one.connection.requests)
+        )
+        self.world.clock.callLater(0.5, last.disconnect)
+        self.world.clock.advance(0.5)
+        self.assertEqual(told, watchers[:WATCHERS_A_TURN])
+        self.assertEqual([len(one.notified()) for one in watchers], [1] * len(watchers))
+        self.assertEqual(last.notified(), [])
+        bob.register(0)
+        self.world.clock.advance(0.5)
+        self.assertEqual([len(one.notified()) for one in watchers], [1] * len(watchers))
 
 
 class MembersTest(SynchronousTestCase):
