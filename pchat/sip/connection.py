@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pchat.errors import FramingLost
+from pchat.errors import FramingLost, SipRefused
 from pchat.interfaces import ISipConnection
 from pchat.sip.message import Request, Response
 from pchat.sip.stream import KeepAlive, Malformed, MessageStream, StreamLimits
@@ -182,7 +182,11 @@ class SipConnection(StreamProtocol):
     # -- receiving
 
     def _response_received(self, response: Response) -> None:
-        if not self.negotiation.check_response(response):
+        try:
+            good = self.negotiation.check_response(response)
+        except SipRefused:
+            good = False  # its header fields were malformed
+        if not good:
             log.warn("{peer}: closed, a response is not signed as it must be", peer=self.peer)
             self.close("bad signature on a response")
             return
@@ -191,8 +195,12 @@ class SipConnection(StreamProtocol):
     def _malformed(self, item: Malformed) -> None:
         log.warn("{peer}: malformed message: {error}", peer=self.peer, error=str(item.error))
         if item.response is not None and not self._ending:
-            # Signed when it can be: an unsigned refusal would be dropped by a client in a signed session.
-            self._send_response(item.response)
+            # Signed if possible, since a client in a signed session drops what is not; that fails when
+            # the very values that are signed are what is malformed.
+            try:
+                self._send_response(item.response)
+            except SipRefused:
+                self._send_response(item.response, signed=False)
         if item.error.close:
             self.close("malformed message")
 

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import define, frozen
 
 from pchat.errors import FramingLost, SipRefused
+from pchat.sip.answers import ANSWER_START, read_answer
 from pchat.sip.grammar import read_number
 from pchat.sip.headers import Headers
 from pchat.sip.malformed import response_to, salvage
@@ -107,6 +108,10 @@ class MessageStream:
     def _items(self) -> Iterator[Item]:
         while not self._lost:
             if self._awaited is None:
+                answer = self._take_answer()
+                if answer is not None:
+                    yield answer
+                    continue
                 if self._skip_line_ends():
                     yield KeepAlive()
                     continue
@@ -118,6 +123,21 @@ class MessageStream:
             yield item
         if self._lost:
             raise FramingLost(self._lost)
+
+    def _take_answer(self) -> Response | None:
+        """Take a plain answer off the buffer by the short way, if that is what comes next."""
+        buffer = self._buffer
+        if not buffer.startswith(ANSWER_START):
+            return None
+        end = buffer.find(_END, self._searched)
+        if end < 0 or end > self._limits.head_bytes:
+            return None
+        answer = read_answer(bytes(buffer[:end]))
+        if answer is not None:
+            del buffer[: end + 4]
+            self._searched = 0
+            self._half_ping = False
+        return answer
 
     def _lose(self, reason: str) -> None:
         self._lost = reason
