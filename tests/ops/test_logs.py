@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,14 @@ class SecretTests(LinesCase):
 class FileTests(SynchronousTestCase):
     """A log file of our own."""
 
+    def setUp(self) -> None:
+        made = tempfile.TemporaryDirectory(prefix="pchat-")
+        self.addCleanup(made.cleanup)
+        self.home = Path(made.name)
+
     def test_reopened(self) -> None:
         """After rotation the old file keeps the old lines and a new one gets the new lines."""
-        path = Path(self.mktemp())
+        path = self.home / "log"
         stream = LogStream(path)
         stream.write("old\n")
         path.rename(path.with_suffix(".1"))
@@ -191,14 +197,12 @@ class FileTests(SynchronousTestCase):
 
     def test_cannot_reopen(self) -> None:
         """If the new file cannot be opened, the old one goes on."""
-        path = Path(self.mktemp())
-        path.mkdir()
-        stream = LogStream(path / "log")
-        (path / "log").rename(path / "log.1")
-        (path / "log").mkdir()
+        stream = LogStream(self.home / "log")
+        (self.home / "log").rename(self.home / "log.1")
+        (self.home / "log").mkdir()
         self.assertRaises(OSError, stream.reopen)
         stream.write("still here\n")
-        self.assertEqual("still here\n", (path / "log.1").read_text())
+        self.assertEqual("still here\n", (self.home / "log.1").read_text())
 
     def test_full_disk(self) -> None:
         """A full disk costs lines, not the server; how many is told when there is room again."""
