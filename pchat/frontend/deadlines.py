@@ -15,6 +15,8 @@ K = TypeVar("K", bound=Hashable)
 GRANULARITY = 1.0
 #: Deadlines met in one reactor turn; the rest get the next one, so that traffic is not held up.
 BATCH = 200
+#: Seconds: a reactor cannot wait much longer than this in one go, and an empty turn costs nothing.
+LONGEST_SLEEP = 3600.0
 #: Entries of the heap that may be out of date before it is built anew.
 SLACK = 256
 
@@ -70,13 +72,14 @@ class Deadlines(Generic[K]):
         """Let the timer run for the earliest entry; an entry that is out of date costs one empty turn."""
         if not self._heap:
             return
-        at = max(self._heap[0][0], self._clock.seconds() + soonest)
+        now = self._clock.seconds()
+        at = min(max(self._heap[0][0], now + soonest), now + LONGEST_SLEEP)
         if self._timer is not None:
             if self._timer_at <= at:
                 return
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._run)
+        self._timer = self._clock.callLater(max(0.0, at - now), self._run)
 
     def _run(self) -> None:
         self._timer = None

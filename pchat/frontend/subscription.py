@@ -73,7 +73,7 @@ class Subscription:
     lost: Callable[[Subscription], None]
     expires_at: float = 0.0
     remote_target: str = ""
-    remote_cseq: int = 0
+    remote_cseq: int = -1
     local_cseq: int = 0
     piggyback: bool = False
     state: Any = None

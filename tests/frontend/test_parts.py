@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.frontend.aggregate import aggregate, aggregates
 from pchat.frontend.containers import Container, Containers, Member, MemberType
-from pchat.frontend.deadlines import BATCH, Deadlines
+from pchat.frontend.deadlines import BATCH, LONGEST_SLEEP, Deadlines
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.publications import SERVER, ExpireType, Publication, PublicationKey
 from pchat.frontend.room_setting import FollowedRoom, followed_room
@@ -160,6 +160,14 @@ class DeadlinesTest(SynchronousTestCase):
         self.deadlines.set(2, 10.0)
         self.run_to(12)
         self.assertEqual([key for key, _ in self.met], [2])
+
+    def test_far_away(self) -> None:
+        """A deadline years ahead is met, though the timer never sleeps that long in one go."""
+        self.deadlines.set(1, 10_000.0)
+        (call,) = self.clock.getDelayedCalls()
+        self.assertEqual(call.getTime(), LONGEST_SLEEP)
+        self.clock.pump([2000.0] * 6)
+        self.assertEqual([key for key, _ in self.met], [1])
 
     def test_one_timer(self) -> None:
         """Renewing thousands of times leaves one timer, and a bounded heap."""

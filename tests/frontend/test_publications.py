@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
+from pchat.errors import SipRefused
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.markup import escape, payload_of, read_document, wire_time
 from pchat.frontend.publications import (
@@ -16,7 +19,13 @@ from pchat.frontend.publications import (
     PublicationTable,
     VersionConflict,
 )
-from pchat.frontend.reading import read_publish
+from pchat.frontend.reading import (
+    read_batch,
+    read_members,
+    read_publish,
+    read_roaming_list,
+    read_setting_groups,
+)
 from pchat.ticks import TICKS_PER_SECOND, from_iso
 from tests.frontend.support import publication, publish_body
 
@@ -135,6 +144,22 @@ class PayloadTest(SynchronousTestCase):
             etree.tostring(after, method="c14n", exclusive=True, with_comments=True),
             etree.tostring(before, method="c14n", exclusive=True, with_comments=True),
         )
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.sampled_from([read_publish, read_members, read_roaming_list, read_setting_groups, read_batch]),
+        st.one_of(st.binary(max_size=60), elements().map(str.encode)),
+        st.sampled_from(["publish", "setContainerMembers", "roamingList", "batchSub", ""]),
+    )
+    def test_anything(self, read: Any, inside: bytes, root: str) -> None:
+        """Whatever comes, it is read or refused as the peer's fault; nothing else is raised."""
+        names = b' xmlns:p="urn:p" xmlns:q="urn:q">'
+        name = root.encode()
+        body = b"<" + name + names + inside + b"</" + name + b">" if root else inside
+        try:
+            read(body, PresenceLimits())
+        except SipRefused as error:
+            self.assertIn(error.status, (400, 413))
 
     def test_stored_again(self) -> None:
         """A payload that was stored and published again does not grow."""

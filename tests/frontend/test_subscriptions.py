@@ -112,6 +112,11 @@ class DialogTest(SynchronousTestCase):
         self.alice.cseq = 0
         self.assertEqual(refused(self.alice.subscribe, CONTACTS, inside=True), 500)
 
+    def test_first_number(self) -> None:
+        """A client may count its requests from zero."""
+        self.alice.cseq = -1
+        self.assertEqual(self.alice.subscribe(CONTACTS).status, 200)
+
     def test_unsubscribe(self) -> None:
         """After Expires 0 inside the dialog there is none."""
         self.alice.subscribe_self()

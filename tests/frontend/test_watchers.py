@@ -11,7 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.watchers import WATCHERS_A_TURN
 from pchat.sip.message import Response
-from tests.frontend.support import World, categories, deletion, note, principal_record, publication, refused
+from tests.frontend.support import (
+    Client,
+    World,
+    categories,
+    deletion,
+    note,
+    principal_record,
+    publication,
+    refused,
+)
 
 ALICE, BOB = "sip:alice@example.com", "sip:bob@example.com"
 CONTAINERS = "application/msrtc-setcontainermembers+xml"
@@ -236,7 +245,8 @@ class WatchTest(SynchronousTestCase):
             one.watch(BOB)
         bob = self.world.client("bob")
         bob.register()
-        last, told = watchers.pop(), []
+        last = watchers.pop()
+        told: list[Client] = []
         self.world.clock.callLater(
             0.5, lambda: told.extend(one for one in watchers if one.connection.requests)
         )
