@@ -66,6 +66,7 @@ class Result:
     seconds: float
     posts: int
     deliveries: int
+    reads: int
     server_cpu: float
     load_cpu: float
     latency_p50: float
@@ -174,7 +175,7 @@ def run(order: Order) -> Result:
     joined_at, joined = time.perf_counter(), meter.resident_bytes(pid)
 
     posts.begin(first + others, order.outstanding)
-    seconds, deliveries, server_cpu, load_cpu = _measure(loop, posts, order)
+    window = _measure(loop, posts, order)
     busy = meter.resident_bytes(pid)
     latencies = sorted(posts.latencies)
     posts.end()
@@ -182,11 +183,12 @@ def run(order: Order) -> Result:
     return Result(
         clients=len(order.users),
         signed=order.password is not None,
-        seconds=seconds,
+        seconds=window.seconds,
         posts=len(latencies),
-        deliveries=deliveries,
-        server_cpu=server_cpu,
-        load_cpu=load_cpu,
+        deliveries=window.deliveries,
+        reads=window.reads,
+        server_cpu=window.server_cpu,
+        load_cpu=window.load_cpu,
         latency_p50=meter.percentile(latencies, 0.50),
         latency_p99=meter.percentile(latencies, 0.99),
         sign_in_seconds=signed_in - started,
@@ -197,21 +199,36 @@ def run(order: Order) -> Result:
     )
 
 
-def _measure(loop: Loop, posts: ClosedLoop, order: Order) -> tuple[float, int, float, float]:
-    """Warm up, then return seconds, deliveries, and processor time of server and generator."""
+@frozen
+class Reading:
+    """Clocks and counters at one moment, or what they grew by."""
+
+    seconds: float
+    deliveries: int
+    reads: int
+    server_cpu: float
+    load_cpu: float
+
+    @classmethod
+    def take(cls, loop: Loop, posts: ClosedLoop, server_pid: int) -> Reading:
+        """Read them all."""
+        server_cpu = meter.cpu_seconds(server_pid)
+        return cls(time.perf_counter(), posts.deliveries, loop.reads, server_cpu, time.process_time())
+
+    def since(self, before: Reading) -> Reading:
+        """Return what they grew by."""
+        pairs = zip(attrs.astuple(self), attrs.astuple(before), strict=True)
+        return Reading(*(late - early for late, early in pairs))
+
+
+def _measure(loop: Loop, posts: ClosedLoop, order: Order) -> Reading:
+    """Warm up, then return what happened in the time of the measurement."""
     warm = time.perf_counter() + order.warm_up
     loop.run_until(lambda: time.perf_counter() >= warm)
     posts.latencies.clear()
-    deliveries, started = posts.deliveries, time.perf_counter()
-    server_cpu, load_cpu = meter.cpu_seconds(order.server_pid), time.process_time()
-    stop = started + order.seconds
-    loop.run_until(lambda: time.perf_counter() >= stop)
-    return (
-        time.perf_counter() - started,
-        posts.deliveries - deliveries,
-        meter.cpu_seconds(order.server_pid) - server_cpu,
-        time.process_time() - load_cpu,
-    )
+    before = Reading.take(loop, posts, order.server_pid)
+    loop.run_until(lambda: time.perf_counter() >= before.seconds + order.seconds)
+    return Reading.take(loop, posts, order.server_pid).since(before)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class Loop:
         self._epoll = select.epoll()
         self._participants: dict[int, Participant] = {}
         self.after_turn: Callable[[], None] = lambda: None
+        self.reads = 0
 
     def connect(self) -> ssl.SSLSocket:
         """Open a connection and do its TLS handshake."""
@@ -51,6 +52,7 @@ class Loop:
     def turn(self, timeout: float) -> bool:
         """Deal with what is ready; return whether anything was."""
         events = self._epoll.poll(timeout)
+        self.reads += len(events)
         participants = self._participants
         for descriptor, event in events:
             participant = participants[descriptor]

@@ -6,6 +6,7 @@ the authority and the demo accounts that ``pchatctl init --demo`` makes.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import re
@@ -46,33 +47,31 @@ def accepted_posts(traffic: Iterable[SipMessage]) -> list[str]:
     return accepted
 
 
+@functools.cache
+def server_for(stories: str) -> tuple[ServerProcess, dict[str, str]]:
+    """Start the server of a class of stories, when the first of them needs it; it ends with the tests.
+
+    Returns the URIs of its rooms by name as well.
+
+    Under trial a class has no beginning and no end of its own.
+    """
+    server = ServerProcess("--demo")
+    atexit.register(server.discard)
+    server.start()
+    return server, {room["name"]: room["uri"] for room in server.ctl("room", "list")}
+
+
 class RealClientCase(SynchronousTestCase):
     """A server with the demo accounts and rooms, shared by the stories of a class."""
 
-    server: ServerProcess
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """Start the server; without the client's libraries skip, or fail where CI demands them."""
+    def setUp(self) -> None:
+        """Find the server; without the client's libraries skip, or fail where CI demands them."""
         reason = _missing()
         if reason and os.environ.get("CI") == "true":
             raise RuntimeError(f"CI needs the real client of requirements-system.txt: {reason}")
         if reason:
             raise SkipTest(f"the real client cannot run here: {reason}")
-        cls.server = ServerProcess("--demo")
-        try:
-            cls.server.start()
-            cls.rooms = {room["name"]: room["uri"] for room in cls.server.ctl("room", "list")}
-        except BaseException:
-            cls.server.discard()
-            raise
-
-    rooms: dict[str, str]
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End the server."""
-        cls.server.discard()
+        self.server, self.rooms = server_for(type(self).__name__)
 
     def client(self, name: str, **options: Any) -> RealClient:
         """Start a client of a demo user, not signed in yet."""
@@ -216,6 +215,47 @@ class Talking(RealClientCase):
         alice.expect("message", uri=room, text="alone again")
         bob.rooms()  # whatever was on its way to him would have come before this answer
         self.assertEqual(live_deliveries(bob.traffic()), [])
+
+    def test_signing_out(self) -> None:
+        """Who signs out is gone from the room for the others."""
+        room = self.make_room("Exit")
+        alice = self.in_room("alice", room)
+        bob = self.in_room("bob", room)
+        alice.expect("user-joined", uri=room, who="sip:bob@example.com")
+        bob.command("disconnect")
+        alice.expect("user-left", uri=room, who="sip:bob@example.com")
+
+    def test_two_endpoints(self) -> None:
+        """A user at two machines is one participant, sees everything at both, and is gone with the last."""
+        room = self.make_room("Desks")
+        bob = self.in_room("bob", room)
+        desks = [self.in_room("alice", room), self.in_room("alice", room)]
+        bob.expect("user-joined", uri=room, who="sip:alice@example.com")
+        desks[0].command("send", uri=room, text="from one desk")
+        for client in (*desks, bob):
+            client.expect("message", uri=room, text="from one desk")
+        desks[0].command("leave", uri=room)
+        desks[0].expect("left", uri=room)
+        bob.command("send", uri=room, text="still there?")
+        desks[1].expect("message", uri=room, text="still there?")
+        bob.expect("message", uri=room, text="still there?")
+        self.assertEqual(bob.users(room)["users"], ["sip:alice@example.com", "sip:bob@example.com"])
+        self.assertEqual(len([event for event in bob.seen("user-joined") if event["new"]]), 1)
+        desks[1].command("leave", uri=room)
+        bob.expect("user-left", uri=room, who="sip:alice@example.com")
+        self.assertEqual(bob.users(room)["users"], ["sip:bob@example.com"])
+        for client in (*desks, bob):
+            self.assert_each_once(client)
+
+    def test_refused_post(self) -> None:
+        """A post that is too long is refused, and its author is told that it was not delivered."""
+        room = self.make_room("Short")
+        alice = self.in_room("alice", room)
+        alice.command("send", uri=room, text="x" * 100_000)
+        self.assertIn("not delivered", alice.expect("room-notice", uri=room)["text"])
+        alice.command("send", uri=room, text="short")
+        alice.expect("message", uri=room, text="short")
+        self.assertEqual([delivery.chat_id for delivery in live_deliveries(alice.traffic())], [1])
 
     def test_operators(self) -> None:
         """The manager of a room is shown as its operator."""

@@ -109,7 +109,8 @@ class RealClient:
         self._unseen: list[Event] = []
         self._ended = False
         self._changed = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.expect("ready", START_LIMIT)
 
     def __enter__(self) -> RealClient:
@@ -230,6 +231,7 @@ class RealClient:
             except (BrokenPipeError, subprocess.TimeoutExpired):
                 self._process.kill()
         self._process.wait(EXIT_LIMIT)
+        self._reader.join(EXIT_LIMIT)
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
                 stream.close()
