@@ -119,12 +119,12 @@ def _tell(session: Session, text: str, code: str) -> None:
 
 
 def _tell_usage(session: Session, error: click.UsageError) -> None:
-    path = error.ctx.command_path if error.ctx else "pchatctl"
+    missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
+    text = "a command is missing" if missing else " ".join(error.format_message().split())
     if session.as_json:
-        missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
-        _tell(session, "a command is missing" if missing else error.format_message(), "usage")
-    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _tell(session, text, "usage")
+    elif missing:
         error.show()
     else:
-        text = printable(" ".join(error.format_message().split()))
-        click.echo(f"{path}: {text} (see {path} --help)", err=True)
+        path = error.ctx.command_path if error.ctx else "pchatctl"
+        click.echo(f"{path}: {printable(text)} (see {path} --help)", err=True)

@@ -1,0 +1,129 @@
+"""`pchat.admin.output`: names of users on an operator's terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from twisted.trial.unittest import SynchronousTestCase
+
+from pchat.admin.output import print_details, print_json, print_table, printable
+
+
+class Terminal(io.StringIO):
+    """A standard output that says that it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+class OutputCase(SynchronousTestCase):
+    """Standard output in memory."""
+
+    def setUp(self) -> None:
+        self.out = io.StringIO()
+        self.patch(sys, "stdout", self.out)
+
+
+class PrintableTests(SynchronousTestCase):
+    """`printable`: what no terminal acts on."""
+
+    def test_escapes(self) -> None:
+        """Control characters, direction overrides and lone surrogates are shown, not sent."""
+        self.assertEqual(r"a\x1b[31m\nb\u202ec\ud800", printable("a\x1b[31m\nb\u202ec\ud800"))
+
+    def test_kept(self) -> None:
+        """Every script stays readable, with its joiners."""
+        for text in ("Ünïcode שלום 会議", "👩\u200d💻", "می\u200cخواهم", "[bold]x[/bold] :smile:"):
+            self.assertEqual(text, printable(text))
+
+    @given(st.text())
+    def test_one_line(self, text: str) -> None:
+        """Whatever a text holds, it becomes one line that can be encoded."""
+        shown = printable(text)
+        self.assertEqual(shown, "".join(shown.splitlines()))
+        self.assertEqual(shown, shown.encode("utf-8").decode("utf-8"))
+        self.assertNotIn("\x1b", shown)
+
+
+class TableTests(OutputCase):
+    """Tables and details."""
+
+    def test_markup(self) -> None:
+        """Names that look like markup or emoji codes are printed as they are."""
+        print_table(("Name",), [("[bold]x[/bold] [/] :smile:",)], "none")
+        self.assertEqual("Name\n[bold]x[/bold] [/] :smile:\n", self.out.getvalue())
+
+    def test_not_cut(self) -> None:
+        """In a file or pipe nothing is wrapped, cut or coloured, however long."""
+        long = "会" * 256
+        print_table(("Name", "Other"), [(long, "y" * 256)], "none")
+        line = self.out.getvalue().splitlines()[1]
+        self.assertEqual(f"{long}  {'y' * 256}", line)
+        self.assertNotIn("\x1b", self.out.getvalue())
+
+    def test_terminal(self) -> None:
+        """On a terminal headings stand out, and what a name holds still does nothing."""
+        out = Terminal()
+        self.patch(sys, "stdout", out)
+        self.patch(Console, "_environ", {"TERM": "xterm-256color"})
+        print_table(("Name",), [("a\x1b[31mb",)], "none")
+        self.assertIn("\x1b[1m", out.getvalue())
+        self.assertIn(r"a\x1b[31mb", out.getvalue())
+        self.assertNotIn("\x1b[31m", out.getvalue())
+
+    def test_empty(self) -> None:
+        """A table without rows is a sentence."""
+        print_table(("Name",), [], "There are none.")
+        self.assertEqual("There are none.\n", self.out.getvalue())
+
+    def test_details(self) -> None:
+        """Attributes stand one a line; lists of principals one a line each, switches as yes and no."""
+        print_details(
+            {
+                "display_name": "[red]",
+                "enabled": True,
+                "addin": None,
+                "members": [{"uri": "sip:a@b", "kind": "user"}, {"uri": "b", "kind": "domain"}],
+                "managers": [],
+            }
+        )
+        self.assertEqual(
+            [
+                "display name  [red]",
+                "enabled       yes",
+                "addin         -",
+                "members       sip:a@b",
+                "              b",
+                "managers      -",
+            ],
+            self.out.getvalue().splitlines(),
+        )
+
+
+class JsonTests(SynchronousTestCase):
+    """`print_json`: what programs read."""
+
+    def printed(self, value: object, encoding: str) -> str:
+        """Print to a stream of an encoding."""
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        self.patch(sys, "stdout", stream)
+        print_json(value)
+        stream.flush()
+        return stream.buffer.getvalue().decode(encoding)
+
+    def test_encodings(self) -> None:
+        """Unicode is written as it is where it can be, and escaped where it cannot."""
+        value = {"name": "会議 \u202e \x1b"}
+        for encoding in ("utf-8", "ascii", "latin-1"):
+            text = self.printed(value, encoding)
+            self.assertEqual(value, json.loads(text))
+            self.assertNotIn("\x1b", text)
+        self.assertIn("会議", self.printed(value, "utf-8"))

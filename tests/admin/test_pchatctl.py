@@ -1,0 +1,290 @@
+"""``pchatctl`` as an operator types it, on the store of a server that does not run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pchat.admin.session import Session
+from tests.admin.support import PASSWORD, CommandCase
+
+ALICE = {"uri": "sip:alice@example.com", "kind": "user"}
+BOB = {"uri": "sip:bob@example.com", "kind": "user"}
+DOMAIN = {"uri": "example.com", "kind": "domain"}
+
+
+class UserTests(CommandCase):
+    """``pchatctl user``."""
+
+    def test_life(self) -> None:
+        """An account is made, listed, shown, disabled, enabled and removed."""
+        made = self.ctl(
+            "user",
+            "add",
+            "alice@example.com",
+            "--display-name",
+            "Alice Ä",
+            "--password-stdin",
+            stdin=PASSWORD,
+        )
+        self.assertEqual(
+            ("sip:alice@example.com", "Alice Ä", "active"), (made["uri"], made["display_name"], made["state"])
+        )
+        self.assertTrue(made["created_by"].startswith("local:"))
+        self.assertEqual(made, self.ctl("user", "show", "SIP:ALICE@example.com"))
+        self.assertEqual([made["uri"]], [user["uri"] for user in self.ctl("user", "list")])
+        self.assertEqual("disabled", self.ctl("user", "disable", "alice@example.com")["state"])
+        self.refused("user", "disable", "alice@example.com")
+        self.assertEqual("active", self.ctl("user", "enable", "alice@example.com")["state"])
+        self.assertIsNone(
+            self.ctl("user", "password", "alice@example.com", "--password-stdin", stdin="other\n")
+        )
+        self.assertIsNone(self.ctl("user", "remove", "alice@example.com"))
+        self.assertEqual([], self.ctl("user", "list"))
+        self.refused("user", "remove", "alice@example.com")
+
+    def test_tables(self) -> None:
+        """Persons read tables and sentences."""
+        self.assertEqual("There are no accounts.\n", self.run_ctl("user", "list").stdout)
+        self.add_user("alice")
+        self.assertEqual(
+            [
+                "URI                    Display name  State   Chat",
+                "sip:alice@example.com  -             active  no",
+            ],
+            self.run_ctl("user", "list").stdout.splitlines(),
+        )
+        self.assertEqual(
+            "sip:alice@example.com is disabled.\n",
+            self.run_ctl("user", "disable", "alice@example.com").stdout,
+        )
+        self.assertEqual(
+            "alice@example.com is removed.\n", self.run_ctl("user", "remove", "alice@example.com").stdout
+        )
+
+    def test_no_terminal(self) -> None:
+        """Where nobody can be asked for the password the way out is told, and no account is made."""
+        self.assertIn("--password-stdin", self.refused("user", "add", "alice@example.com", stdin=PASSWORD))
+        self.assertEqual([], self.ctl("user", "list"))
+
+    def test_prompt(self) -> None:
+        """On a terminal the password is asked for twice, again if the two differ, and never shown."""
+        self.session = Session(is_terminal=lambda: True)
+        typed = f"{PASSWORD}\nmistyped\n{PASSWORD}\n{PASSWORD}\n"
+        result = self.run_ctl("user", "add", "alice@example.com", stdin=typed)
+        self.assertEqual(0, result.exit_code, result.output)
+        self.assertEqual(4, result.output.count("assword:") + result.output.count("confirmation:"))
+        self.assertNotIn(PASSWORD, result.output)
+        result = self.run_ctl("user", "password", "alice@example.com", stdin=f"{PASSWORD}\n")
+        self.assertEqual(1, result.exit_code)
+        self.assertIn("pchatctl: given up", result.stderr)
+
+    def test_bad_passwords(self) -> None:
+        """A password that a client would cut, or none, is refused without being repeated."""
+        for secret in ("", "\n", "pässword", "a\tb\nc", b"\xff\xfe", "x" * 5_000):
+            line = self.refused("user", "add", "alice@example.com", "--password-stdin", stdin=secret)
+            self.assertNotIn("ssword'", line)
+        self.assertEqual([], self.ctl("user", "list"))
+
+
+class PolicyTests(CommandCase):
+    """``pchatctl policy``."""
+
+    def test_set(self) -> None:
+        """Chat is off until it is switched on for all or for one."""
+        self.add_user("alice")
+        self.assertFalse(self.ctl("user", "show", "alice@example.com")["enabled"])
+        shown = self.ctl("policy", "set", "--global", "--enabled", "yes")
+        self.assertEqual({"scope": "global", "uri": None, "enabled": True, "description": ""}, shown)
+        self.assertTrue(self.ctl("user", "show", "alice@example.com")["enabled"])
+        shown = self.ctl(
+            "policy", "set", "--user", "alice@example.com", "--enabled", "no", "--description", "x"
+        )
+        self.assertEqual(("user", ALICE["uri"], False, "x"), tuple(shown.values()))
+        self.assertFalse(self.ctl("user", "show", "alice@example.com")["enabled"])
+        self.assertEqual(2, len(self.ctl("policy", "list")))
+
+    def test_usage(self) -> None:
+        """For whom it is, and what, must be said; both at once is not understood."""
+        self.refused("policy", "set", "--enabled", "yes", status=2)
+        self.refused("policy", "set", "--global", "--user", "a@example.com", "--enabled", "yes", status=2)
+        self.refused("policy", "set", "--global", status=2)
+        self.refused("policy", "set", "--global", "--enabled", "perhaps", status=2)
+        self.refused("policy", "set", "--user", "nobody@example.com", "--enabled", "yes")
+
+
+class CategoryTests(CommandCase):
+    """``pchatctl category``."""
+
+    def test_life(self) -> None:
+        """A category is made with its lists; set replaces a whole list, an empty value empties it."""
+        self.add_user("alice")
+        self.add_user("bob")
+        made = self.ctl(
+            *("category", "add", "Work", "--description", "All of us", "--allow", "example.com"),
+            *("--deny", "alice@example.com", "--deny", "bob@example.com", "--file-upload", "--no-history"),
+        )
+        self.assertEqual(([DOMAIN], [ALICE, BOB], []), self.lists(made))
+        self.assertEqual(
+            (True, False, False), (made["file_upload"], made["chat_history"], made["invitations"])
+        )
+        self.assertEqual(made, self.ctl("category", "show", "WORK"))
+        self.assertEqual([made], self.ctl("category", "list"))
+        changed = self.ctl(
+            "category", "set", "Work", "--deny", "bob@example.com", "--creator", "alice@example.com"
+        )
+        self.assertEqual(([DOMAIN], [BOB], [ALICE]), self.lists(changed))
+        changed = self.ctl(
+            "category", "set", "Work", "--deny", "", "--name", "Play", "--history", "--invitations"
+        )
+        self.assertEqual(([DOMAIN], [], [ALICE]), self.lists(changed))
+        self.assertEqual(
+            ("Play", "All of us", True, True, True),
+            tuple(
+                changed[key] for key in ("name", "description", "chat_history", "invitations", "file_upload")
+            ),
+        )
+        self.assertIsNone(self.ctl("category", "remove", "Play"))
+        self.assertEqual("There are no categories.\n", self.run_ctl("category", "list").stdout)
+
+    def lists(self, category: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Take the lists of a category."""
+        return category["allowed_members"], category["denied_members"], category["creators"]
+
+    def test_refused(self) -> None:
+        """What the rules refuse is told in their words; a set that sets nothing is not understood."""
+        self.ctl("category", "add", "Work")
+        self.assertIn("'work'", self.refused("category", "add", "work"))
+        self.refused("category", "add", "Other", "--allow", "nobody@example.com")
+        self.refused("category", "show", "Other")
+        self.refused("category", "set", "Work", status=2)
+        self.refused("category", "add", status=2)
+        self.refused("category", "set", "Work", "--colour", "red", status=2)
+
+
+class RoomTests(CommandCase):
+    """``pchatctl room``."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ctl("category", "add", "Work", "--allow", "example.com")
+
+    def test_life(self) -> None:
+        """A room is made, shown, changed, moved, disabled, enabled and removed."""
+        made = self.ctl(
+            "room", "add", "Council", "--category", "Work", "--privacy", "SECRET", "--type", "auditorium"
+        )
+        self.assertEqual(
+            ("Council", "Work", "secret", "auditorium", "inherit"),
+            tuple(made[key] for key in ("name", "category", "privacy", "type", "invitations")),
+        )
+        self.assertRegex(made["uri"], r"^ma-chan://example\.com/[0-9a-f-]{36}$")
+        for name in ("council", made["uri"]):
+            self.assertEqual(made, self.ctl("room", "show", name))
+        changed = self.ctl(
+            "room", "set", "Council", "--name", "Senate", "--privacy", "open", "--invitations", "false"
+        )
+        self.assertEqual(
+            ("Senate", "open", "auditorium", "false"),
+            tuple(changed[key] for key in ("name", "privacy", "type", "invitations")),
+        )
+        self.ctl("category", "add", "Other", "--allow", "example.com")
+        self.assertEqual("Other", self.ctl("room", "move", "Senate", "--category", "Other")["category"])
+        self.assertTrue(self.ctl("room", "disable", "Senate")["disabled"])
+        self.assertEqual("The room Senate is enabled.\n", self.run_ctl("room", "enable", "senate").stdout)
+        self.assertIsNone(self.ctl("room", "remove", "Senate"))
+        self.assertEqual([], self.ctl("room", "list"))
+
+    def test_defaults(self) -> None:
+        """A room is closed and normal unless told otherwise, and has nobody in it."""
+        made = self.ctl("room", "add", "R", "--category", "Work")
+        self.assertEqual(("closed", "normal"), (made["privacy"], made["type"]))
+        self.assertEqual(([], [], []), (made["members"], made["managers"], made["presenters"]))
+
+    def test_list(self) -> None:
+        """Listings are filtered; secret rooms are not hidden from operators."""
+        self.add_user("alice")
+        for name, privacy in (("Lobby", "open"), ("Ops", "closed"), ("Vault", "secret")):
+            self.ctl("room", "add", name, "--category", "Work", "--privacy", privacy)
+        self.ctl("room", "member", "add", "Ops", "alice@example.com")
+        self.ctl("room", "disable", "Lobby")
+        for options, names in (
+            ((), ["Lobby", "Ops", "Vault"]),
+            (("--filter", "AU"), ["Vault"]),
+            (("--member", "alice@example.com"), ["Ops"]),
+            (("--privacy", "secret"), ["Vault"]),
+            (("--type", "auditorium"), []),
+            (("--disabled",), ["Lobby"]),
+            (("--enabled", "--category", "Work"), ["Ops", "Vault"]),
+        ):
+            self.assertEqual(names, [room["name"] for room in self.ctl("room", "list", *options)], options)
+        self.assertEqual("There are no such rooms.\n", self.run_ctl("room", "list", "--filter", "zzz").stdout)
+        self.refused("room", "list", "--category", "None")
+        self.refused("room", "list", "--privacy", "hidden", status=2)
+        table = self.run_ctl("room", "list").stdout.splitlines()
+        self.assertEqual(["Name", "Category", "Privacy", "Type", "State", "URI"], table[0].split())
+        self.assertEqual(["Lobby", "Work", "open", "normal", "disabled"], table[1].split()[:5])
+
+    def test_roles(self) -> None:
+        """People are put on and taken from each list; who is there already, or is not, is told."""
+        self.add_user("alice")
+        self.add_user("bob")
+        self.ctl("room", "add", "Hall", "--category", "Work", "--type", "auditorium")
+        for role in ("member", "manager", "presenter"):
+            self.assertEqual([], self.ctl("room", role, "list", "Hall"))
+            self.assertEqual(
+                [ALICE, BOB], self.ctl("room", role, "add", "Hall", "bob@example.com", "alice@example.com")
+            )
+            self.refused("room", role, "add", "Hall", "bob@example.com")
+        self.assertEqual([ALICE], self.ctl("room", "manager", "remove", "Hall", "sip:bob@example.com"))
+        self.refused("room", "manager", "remove", "Hall", "bob@example.com")
+        self.refused("room", "member", "add", "Hall", "nobody@example.com")
+        self.refused("room", "member", "add", "Hall", status=2)
+        self.refused("room", "member", "list", "Nowhere")
+        self.assertEqual(
+            ["Managers               Kind", "sip:alice@example.com  user"],
+            self.run_ctl("room", "manager", "list", "Hall").stdout.splitlines(),
+        )
+        self.assertEqual([ALICE, BOB], self.ctl("room", "show", "Hall")["presenters"])
+
+    def test_usage(self) -> None:
+        """Bad words and missing options are not understood; what is unknown or doubled is refused."""
+        self.refused("room", "add", "R", status=2)
+        self.refused("room", "add", "R", "--category", "Work", "--privacy", "hidden", status=2)
+        self.refused("room", "add", "R", "--category", "Work", "--type", "big", status=2)
+        self.refused("room", "add", "R", "--category", "Work", "--bogus", status=2)
+        self.refused("room", "set", "R", status=2)
+        self.refused("room", "clear", "R", status=2)
+        self.refused("room", "add", "R", "--category", "None")
+        self.refused("room", "show", "")
+        self.ctl("room", "add", "R", "--category", "Work")
+        self.refused("room", "add", "r", "--category", "Work")
+
+    def test_odd_names(self) -> None:
+        """Names are never markup, paths or commands, neither in tables nor in addresses."""
+        for name in (
+            "[bold]x[/bold]",
+            "a/b?c=d#e",
+            ":smile:",
+            "100 % 会議 👩\u200d💻",
+            "..",
+            "x" * 256,
+            "--json",
+        ):
+            made = self.ctl("room", "add", "--category", "Work", "--", name)
+            self.assertEqual(name, made["name"])
+            self.assertEqual(made, self.ctl("room", "show", "--", name))
+            for command in (("room", "list"), ("room", "show", "--", name)):
+                result = self.run_ctl(*command)
+                self.assertIn(name, result.stdout)
+                self.assertNotIn("\x1b", result.stdout)
+            self.ctl("room", "remove", "--", name)
+
+    def test_control_characters(self) -> None:
+        """A name that would act on the terminal is refused, and the refusal does not act either."""
+        for name in ("a\x1b[31mb", "a\nb", "a\tb", "\udcff", "x" * 257):
+            line = self.refused("room", "add", name, "--category", "Work")
+            self.assertTrue(line.isprintable(), line)
+            line = self.refused("room", "show", name)
+            self.assertTrue(line.isprintable(), line)
+        self.ctl("room", "add", "a\u202eb", "--category", "Work")
+        self.assertIn(r"a\u202eb", self.run_ctl("room", "list").stdout)
