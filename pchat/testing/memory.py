@@ -115,6 +115,7 @@ class MemoryServer:
         schemes: How users sign in; without passwords by default.
         config: A configuration to begin with.
         on_disk: Keep the store in the configuration's file instead of memory.
+        after: An ended server on the same store: time and randomness go on where it ended.
     """
 
     def __init__(
@@ -123,10 +124,11 @@ class MemoryServer:
         config: Config | None = None,
         *,
         on_disk: bool = False,
+        after: MemoryServer | None = None,
     ) -> None:
         self.clock = Clock()
-        self.clock.rightNow = BEGINNING
-        self.random = CountedBytes()
+        self.clock.rightNow = BEGINNING if after is None else after.clock.seconds()
+        self.random = CountedBytes() if after is None else after.random
         self.config = evolve(config or Config(), auth=AuthConfig(schemes=schemes))  # type: ignore[arg-type]  # texts
         self.store = self._open(on_disk)
         now_or_never(self.store.start())
@@ -178,4 +180,8 @@ class MemoryServer:
     def stop(self) -> None:
         """End the server."""
         self.parts.leave()
+        now_or_never(self.store.stop())
+
+    def kill(self) -> None:
+        """End the server as a killed process ends: nobody is told, nothing more is written."""
         now_or_never(self.store.stop())

@@ -1,0 +1,37 @@
+"""Plays a conversation script against a whole server in memory.
+
+The scripts beside this file are the documentation of what goes over the wire; docs of the language:
+`tests/conversations/README.md`.
+"""
+
+from __future__ import annotations
+
+from tests.conversations import preparing, talking
+from tests.conversations.script import Script
+from tests.conversations.sentences import perform
+from tests.conversations.stage import Stage
+
+#: Modules that hold sentences; importing them is what makes the sentences known.
+VOCABULARY = (preparing, talking)
+
+
+def play(script: Script) -> None:
+    """Play a script to its end.
+
+    Raises:
+        AssertionError: Something is not as the script says; the text tells where and how.
+    """
+    stage = Stage()
+    try:
+        for step in script.steps:
+            try:
+                perform(stage, step.sentence, step.body)
+            except Exception as error:
+                where = f"{script.path.name}, line {step.line}: {step.sentence}"
+                raise AssertionError(f"\n{where}\n{error or type(error).__name__}") from error
+        try:
+            stage.check_accounted()
+        except AssertionError as error:
+            raise AssertionError(f"\n{script.path.name}, at its end\n{error}") from None
+    finally:
+        stage.end()
