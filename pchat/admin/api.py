@@ -17,13 +17,12 @@ from pchat.admin.fields import read_fields, read_query
 from pchat.admin.people_routes import PeopleRoutes
 from pchat.admin.problems import Problem, invalid, problem_of
 from pchat.admin.room_routes import RoomRoutes
-from pchat.admin.routes import Answer, Call, Route
+from pchat.admin.routes import PREFIX, Answer, Call, Route
 from pchat.admin.server_routes import ServerRoutes, Status
 from pchat.rooms.administration import Administration
 
 log = Logger()
 
-PREFIX = "/api/v1/"
 #: As many characters as a name of greatest length can take, percent-encoded, with room for filters.
 PATH_CHARACTERS = 16_384
 

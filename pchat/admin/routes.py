@@ -9,6 +9,8 @@ from attrs import field, frozen
 
 from pchat.admin.fields import Field
 
+#: What every path begins with.
+PREFIX = "/api/v1/"
 #: Status and JSON value.
 Answer = tuple[int, Any]
 NOTHING: Answer = (204, None)

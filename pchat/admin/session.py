@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 import click
 from attrs import define
 
-from pchat.admin.api import PREFIX
 from pchat.admin.client import Door, open_door
 from pchat.admin.output import print_json, print_line
+from pchat.admin.routes import PREFIX
 from pchat.config import Config, load_config
 from pchat.errors import ConfigError
 
