@@ -1,4 +1,4 @@
-"""The error families: ours (a bug, 500), the peer's (typed, with its SIP or XCCOS code) and the operator's."""
+"""The error families: ours (a bug, 500), the peer's (typed, with its code) and the operator's."""
 
 from __future__ import annotations
 

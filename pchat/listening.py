@@ -5,6 +5,7 @@ Source: operator contract ("Processes"); docs/operating.md.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -27,10 +28,11 @@ from zope.interface import implementer
 from pchat.admin.api import AdministrationApi
 from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
-from pchat.errors import ConfigError, StoreError
+from pchat.errors import ConfigError, OperatorError, StoreError
 from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
 from pchat.sip.connection import SipFactory
+from pchat.store.sqlite import SqliteStore
 from pchat.web.health import health_resource
 from pchat.web.site import BoundedSite
 
@@ -42,7 +44,13 @@ SWEEP_SECONDS = 5.0
 ALIVE_SECONDS = 10.0
 #: Seconds that posts which were accepted have to be committed when the server stops.
 DRAIN_SECONDS = 5.0
+#: Seconds to wait for a store that a `pchatctl` without a server holds just now.
+LOCK_SECONDS = 5.0
+#: Allocations before the collector looks at the young, and rounds before it looks at the older.
+GC_THRESHOLDS = (20_000, 20, 20)
 #: Suites that are safe with TLS 1.2: forward secrecy and authenticated encryption.
+#: In every pyOpenSSL, but missing from its type stubs.
+NO_RENEGOTIATION: int = getattr(SSL, "OP_NO_RENEGOTIATION")  # noqa: B009
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
 
@@ -67,7 +75,7 @@ class ServerContext(ContextFactory):
     def _make(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_options(SSL.OP_NO_COMPRESSION | getattr(SSL, "OP_NO_RENEGOTIATION", 0) | SSL.OP_CIPHER_SERVER_PREFERENCE)
+        context.set_options(SSL.OP_NO_COMPRESSION | NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
         # An idle connection gives back its 34 kB of record buffers.
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_cipher_list(CIPHERS)
@@ -120,7 +128,7 @@ class ChatServer(Service):
         config = self._config
         config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = open_store(config, self._reactor, token_bytes, self._reactor)
-        await self._store.start()
+        await self._start_store(self._store)
         self.parts = parts = await assemble(config, self._store, self._reactor, token_bytes, deferToThread)
         addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):
@@ -131,7 +139,22 @@ class ChatServer(Service):
         self._loop(SWEEP_SECONDS, parts.sweep)
         self._loop(ALIVE_SECONDS, parts.tell_alive)
         _write_addresses(config.server.run / "listening.json", addresses)
+        _calm_garbage_collection()
         log.info("listening: {sip} {web}", sip=addresses["sip"], web=addresses["web"])
+
+    async def _start_store(self, store: SqliteStore) -> None:
+        """Open the store; a `pchatctl` that holds it for a moment is waited for."""
+        deadline = self._reactor.seconds() + LOCK_SECONDS
+        while True:
+            try:
+                await store.start()
+            except OperatorError as error:
+                if not isinstance(error.__cause__, BlockingIOError) or self._reactor.seconds() > deadline:
+                    raise
+                pause: Deferred[None] = deferLater(self._reactor, 0.1, lambda: None)
+                await pause
+            else:
+                return
 
     def _loop(self, seconds: float, call: Callable[[], Any]) -> None:
         loop = LoopingCall(_logged, call)
@@ -249,6 +272,17 @@ def _log_failure(failure: Any) -> None:
         log.warn("a periodic task waits for the store: {error}", error=str(failure.value))
     else:
         log.failure("a periodic task failed", failure)
+
+
+def _calm_garbage_collection() -> None:
+    """Look for cyclic garbage less often, and never again among what is loaded now.
+
+    Nearly all that a delivery allocates is freed at once by reference counts; with Python's own
+    thresholds every few hundred answers a round of the collector finds nothing (docs/performance.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _write_addresses(path: Path, addresses: dict[str, list[str]]) -> None:

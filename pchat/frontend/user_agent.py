@@ -164,11 +164,13 @@ class UserAgent:
 
     def user_ended(self, principal: Principal, reason: str) -> None:
         """Close the connections of a user who may no longer be here."""
+        self._front_end.user_ended(principal, reason)
         self.end_user(principal, reason)
 
     def user_changed(self, principal: Principal) -> None:
-        """Tell his clients whether chat is on for him now."""
+        """Tell his clients whether chat is on for him now, and his watchers his name."""
         self._front_end.policy_changed([principal])
+        self._front_end.user_changed(principal)
 
     def settings_changed(self) -> None:
         """Tell all clients where rooms are managed now."""
