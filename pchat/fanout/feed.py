@@ -171,4 +171,9 @@ class Feeds:
         payload = info_payload(grpchat(self._envelope_ids.next(), block))
         self.deliveries += len(roster.sessions)
         for session in list(roster.sessions):
-            session.dialog.send_info(payload)
+            try:
+                session.dialog.send_info(payload)
+            except Exception:
+                # One receiver's trouble must not keep the message from the others.
+                log.failure("{session}: not delivered", session=session.label)
+                session.dialog.connection.abort("a message could not be sent")

@@ -149,7 +149,11 @@ class Posting:
         if isinstance(outcome, Stale):
             return self._decide_again(session, request, post, message_id, decision)
         acknowledge(session, request)
-        self._feeds.of(room).committed(outcome, session.user, post)
+        try:
+            self._feeds.of(room).committed(outcome, session.user, post)
+        except Exception:
+            # The author has his 200 and the store has the message: nothing may be taken back.
+            log.failure("{room}: message {chat_id} was not delivered", room=room.uri, chat_id=outcome.chat_id)
         return None
 
     def _decide_again(

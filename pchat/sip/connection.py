@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
-from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
@@ -117,6 +117,7 @@ class SipConnection(StreamProtocol):
         self._holds = 0
         self._ending = ""
         self._sign_in_limit = clock.callLater(limits.sign_in_seconds, self._sign_in_too_late)
+        self._close_limit: IDelayedCall | None = None
 
     # -- Twisted calls
 
@@ -157,8 +158,9 @@ class SipConnection(StreamProtocol):
         text = self._ending or reason.getErrorMessage()
         if not self._ending:
             self._ending = text
-        if self._sign_in_limit.active():
-            self._sign_in_limit.cancel()
+        for limit in (self._sign_in_limit, self._close_limit):
+            if limit is not None and limit.active():
+                limit.cancel()
         self._outgoing.clear()
         log.debug("{peer}: disconnected: {reason}", peer=self.peer, reason=text)
         self.negotiation.abandon()
@@ -282,7 +284,7 @@ class SipConnection(StreamProtocol):
             self.transport.resumeProducing()
         self.transport.loseConnection()
         # A peer that never reads its last bytes must not keep the descriptor.
-        self._clock.callLater(self.limits.response_seconds, self._abort_if_still_open)
+        self._close_limit = self._clock.callLater(self.limits.response_seconds, self._abort_if_still_open)
 
     def abort(self, reason: str) -> None:
         """Close at once."""
