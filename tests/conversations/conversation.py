@@ -7,7 +7,7 @@ The scripts beside this file are the documentation of what goes over the wire; d
 from __future__ import annotations
 
 from tests.conversations import preparing, talking
-from tests.conversations.script import Script
+from tests.conversations.script import Script, Step
 from tests.conversations.sentences import perform
 from tests.conversations.stage import Stage
 
@@ -26,12 +26,17 @@ def play(script: Script) -> None:
         for step in script.steps:
             try:
                 perform(stage, step.sentence, step.body)
+            except AssertionError as error:
+                raise AssertionError(f"\n{_where(script, step)}\n{error}") from None
             except Exception as error:
-                where = f"{script.path.name}, line {step.line}: {step.sentence}"
-                raise AssertionError(f"\n{where}\n{error or type(error).__name__}") from error
+                raise AssertionError(f"\n{_where(script, step)}\n{error!r}") from error
         try:
             stage.check_accounted()
         except AssertionError as error:
             raise AssertionError(f"\n{script.path.name}, at its end\n{error}") from None
     finally:
         stage.end()
+
+
+def _where(script: Script, step: Step) -> str:
+    return f"{script.path.name}, line {step.line}: {step.sentence}"
