@@ -66,6 +66,7 @@ class Client:
     envelope_id: int = 0
     last_commands: dict[str, tuple[str, str]] = field(factory=dict)
     last_bytes: bytes = b""
+    last_request: Request | None = None
     last_challenge: Response | None = None
     port: int = 0
     _waiting: dict[tuple[str, int, str], Request] = field(factory=dict)
@@ -189,6 +190,7 @@ class Client:
             self.dialogs.append(ClientDialog(request.call_id, request.to.uri, request.from_.tag or ""))
         if method != "ACK":
             self._waiting[request.call_id, request.cseq.number, request.cseq.method] = request
+            self.last_request = request
 
     def send_info(self, content: str, *, sign: bool = True, dialog: ClientDialog | None = None) -> None:
         """Write an INFO around a command or post."""
@@ -205,6 +207,12 @@ class Client:
         assert not self.disconnected, f"{self.name} was disconnected by the server"
         self.last_bytes = data
         self.connection.send(data)
+
+    def send_again(self) -> None:
+        """Send the last request once more, byte by byte the same."""
+        assert self.last_request is not None
+        self._note(self.last_request.method, self.last_request, self.dialog)
+        self.send_bytes(self.last_bytes)
 
     def _authorization_head(self) -> str:
         assert self.ntlm is not None

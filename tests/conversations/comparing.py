@@ -62,7 +62,9 @@ def xml_difference(expected: str, actual: bytes) -> str:
         raise ValueError(f"not XML: {error}\n{actual.decode(errors='replace')}") from None
     if _matches(wanted, got):
         return ""
-    return _diff(_lines(wanted, wanted), _lines(got, wanted))
+    return _diff(_lines(wanted, wanted), _lines(got, wanted)) or (
+        f"the same names in other namespaces or another order:\n{expected}\n{actual.decode()}"
+    )
 
 
 def _diff(expected: Sequence[str], actual: Sequence[str]) -> str:
@@ -125,8 +127,12 @@ def _lines(element: Element, expected: Element | None, indent: str = "") -> list
     """Write an element one tag a line; where it is as expected it is written as the script has it."""
     if expected is not None and expected.tag != element.tag:
         expected = None
-    name = etree.QName(element).localname
+    qualified = etree.QName(element)
+    name = qualified.localname
     attributes = _shown_attributes(element, expected)
+    parent = element.getparent()
+    if qualified.namespace != (_XCCOS if parent is None else etree.QName(parent).namespace):
+        attributes = f' xmlns="{qualified.namespace or ""}"' + attributes
     if not len(element):
         text = _own_text(element)
         if expected is not None and not len(expected) and text_matches(_own_text(expected), text):

@@ -49,6 +49,12 @@ class Script:
         return "test_" + re.sub(r"\W+", "_", self.path.stem)
 
 
+def _sentence(line: str) -> str:
+    text = line.strip()
+    # The three dots of "anything" are not a full stop.
+    return text if text.endswith("...") else text.removesuffix(":").removesuffix(".")
+
+
 def read_script(path: Path) -> Script:
     """Read a file.
 
@@ -72,7 +78,7 @@ def read_script(path: Path) -> Script:
             title = line.strip().rstrip(".") + "."
             continue
         body = textwrap.dedent("\n".join(lines[begin:position])).strip("\n")
-        steps.append(Step(number, line.strip().rstrip(".:"), body))
+        steps.append(Step(number, _sentence(line), body))
     if not title:
         raise ValueError(f"{path.name}: no title")
     return Script(path, title, tuple(steps))

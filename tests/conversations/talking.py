@@ -76,8 +76,7 @@ def sends_bytes(stage: Stage, match: re.Match[str], body: str) -> None:
 
 @sentence(r"WHO sends the same bytes again")
 def sends_again(stage: Stage, match: re.Match[str], body: str) -> None:
-    client = stage.client(match["who"])
-    client.send_bytes(client.last_bytes)
+    stage.client(match["who"]).send_again()
 
 
 @sentence(r"WHO sends (?P<method>[A-Z]+)(?: to (?P<to>\S+))?(?P<unsigned> without a signature)?")
