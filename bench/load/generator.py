@@ -75,7 +75,6 @@ class Result:
     join_seconds: float
     memory_idle: float
     memory_joined: float
-    memory_busy: float
 
 
 class ClosedLoop:
@@ -140,63 +139,76 @@ class ClosedLoop:
         self._loop.blocked(participant)
 
 
-def run(order: Order) -> Result:
-    """Sign in, join, measure."""
-    loop = Loop(order.address, Path(order.authority))
-    posts = ClosedLoop(loop, order)
-    pid = order.server_pid
+class Run:
+    """One run of the benchmark.
 
-    def sign_in(users: list[str]) -> list[Participant]:
+    Args:
+        order: What to do.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._loop = Loop(order.address, Path(order.authority))
+        self._posts = ClosedLoop(self._loop, order)
+
+    def _sign_in(self, users: list[str]) -> list[Participant]:
         made = []
         for user in users:
-            participant = Participant(user, order.password, loop.connect(), posts)
+            participant = Participant(user, self._order.password, self._loop.connect(), self._posts)
             made.append(participant)
-            loop.add(participant)
+            self._loop.add(participant)
             participant.start(participant.sign_in())
-            loop.turn(0)
-        loop.finish(made)
+            self._loop.turn(0)
+        self._loop.finish(made)
         return made
 
-    def join(participants: list[Participant]) -> None:
+    def _join(self, participants: list[Participant]) -> None:
         for first in range(0, len(participants), AT_ONCE):
             group = participants[first : first + AT_ONCE]
             for participant in group:
-                participant.start(participant.join(order.pool, order.room))
-            loop.finish(group)
+                participant.start(participant.join(self._order.pool, self._order.room))
+            self._loop.finish(group)
 
-    # what the server loads for its first client is not part of a connection's memory
-    first = sign_in(order.users[:1])
-    join(first)
-    count = len(order.users) - 1
-    empty, started = meter.resident_bytes(pid), time.perf_counter()
-    others = sign_in(order.users[1:])
-    signed_in, idle = time.perf_counter(), meter.resident_bytes(pid)
-    join(others)
-    joined_at, joined = time.perf_counter(), meter.resident_bytes(pid)
+    def result(self) -> Result:
+        """Sign in, join, measure."""
+        order, posts = self._order, self._posts
+        # what the server loads for its first client is not part of a connection's memory
+        first = self._sign_in(order.users[:1])
+        self._join(first)
+        count = len(order.users) - 1
+        empty, started = meter.resident_bytes(order.server_pid), time.perf_counter()
+        others = self._sign_in(order.users[1:])
+        idle, signed_in_at = meter.resident_bytes(order.server_pid), time.perf_counter()
+        self._join(others)
+        joined, joined_at = meter.resident_bytes(order.server_pid), time.perf_counter()
 
-    posts.begin(first + others, order.outstanding)
-    window = _measure(loop, posts, order)
-    busy = meter.resident_bytes(pid)
-    latencies = sorted(posts.latencies)
-    posts.end()
-    loop.close()
-    return Result(
-        clients=len(order.users),
-        signed=order.password is not None,
-        seconds=window.seconds,
-        posts=len(latencies),
-        deliveries=window.deliveries,
-        reads=window.reads,
-        server_cpu=window.server_cpu,
-        load_cpu=window.load_cpu,
-        latency_p50=meter.percentile(latencies, 0.50),
-        latency_p99=meter.percentile(latencies, 0.99),
-        sign_in_seconds=signed_in - started,
-        join_seconds=joined_at - signed_in,
-        memory_idle=(idle - empty) / count,
-        memory_joined=(joined - empty) / count,
-        memory_busy=(busy - empty) / count,
-    )
+        posts.begin(first + others, order.outstanding)
+        window = self._measure()
+        latencies = sorted(posts.latencies)
+        posts.end()
+        self._loop.close()
+        return Result(
+            clients=len(order.users),
+            signed=order.password is not None,
+            posts=len(latencies),
+            latency_p50=meter.percentile(latencies, 0.50),
+            latency_p99=meter.percentile(latencies, 0.99),
+            sign_in_seconds=signed_in_at - started,
+            join_seconds=joined_at - signed_in_at,
+            memory_idle=(idle - empty) / count,
+            memory_joined=(joined - empty) / count,
+            **attrs.asdict(window),
+        )
+
+    def _measure(self) -> Reading:
+        """Warm up, then return what happened in the time of the measurement."""
+        order, loop = self._order, self._loop
+        warm = time.perf_counter() + order.warm_up
+        loop.run_until(lambda: time.perf_counter() >= warm)
+        self._posts.latencies.clear()
+        before = Reading.take(loop, self._posts, order.server_pid)
+        loop.run_until(lambda: time.perf_counter() >= before.seconds + order.seconds)
+        return Reading.take(loop, self._posts, order.server_pid).since(before)
 
 
 @frozen
@@ -221,16 +233,6 @@ class Reading:
         return Reading(*(late - early for late, early in pairs))
 
 
-def _measure(loop: Loop, posts: ClosedLoop, order: Order) -> Reading:
-    """Warm up, then return what happened in the time of the measurement."""
-    warm = time.perf_counter() + order.warm_up
-    loop.run_until(lambda: time.perf_counter() >= warm)
-    posts.latencies.clear()
-    before = Reading.take(loop, posts, order.server_pid)
-    loop.run_until(lambda: time.perf_counter() >= before.seconds + order.seconds)
-    return Reading.take(loop, posts, order.server_pid).since(before)
-
-
 def main() -> None:
     """Do one order."""
     order = Order(**json.load(sys.stdin))
@@ -240,7 +242,7 @@ def main() -> None:
         os.sched_setaffinity(0, {order.cpu})
     gc.disable()
     try:
-        json.dump(attrs.asdict(run(order)), sys.stdout)
+        json.dump(attrs.asdict(Run(order).result()), sys.stdout)
     except LoadFailed as error:
         sys.exit(f"load generator: {error}")
 

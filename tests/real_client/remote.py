@@ -54,6 +54,14 @@ def _places(directory: Path) -> list[str]:
     return ["--profile", str(directory / "profile"), "--debug-log", str(directory / "debug.log")]
 
 
+def _trusting(directory: Path, authority: Path) -> Path:
+    """Make a directory with one trusted certificate in it, which is what libpurple wants."""
+    trusted = directory / "trusted"
+    trusted.mkdir()
+    shutil.copyfile(authority, trusted / "ca.pem")
+    return trusted
+
+
 class RealClient:
     """One pidgin-sipe in a child process.
 
@@ -86,13 +94,8 @@ class RealClient:
         self._log = directory / "debug.log"
         arguments = ["--user", user, "--password", password, "--server", server]
         arguments += ["--reconnect", str(reconnect), *_places(directory)]
-        if login:
-            arguments += ["--login", login]
-        if authority:
-            trusted = directory / "trusted"
-            trusted.mkdir(exist_ok=True)
-            shutil.copyfile(authority, trusted / "ca.pem")
-            arguments += ["--trust-ca", str(trusted)]
+        arguments += ["--login", login] if login else []
+        arguments += ["--trust-ca", str(_trusting(directory, authority))] if authority else []
         self._errors = (directory / "stderr.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", CLIENT_MODULE, *arguments],
