@@ -27,6 +27,7 @@ class SipRefused(PeerError):
         warning: Text shown to the user by clients that read ``Warning``.
         retry_after: Seconds after which the peer may try again.
         close: Whether the connection is closed after the answer.
+        headers: What else the answer must tell, such as ``Min-SE`` in a 422.
 
     Source: RFC 3261 section 21; docs/spec/sip-sign-in.md section 3.
     """
@@ -40,6 +41,7 @@ class SipRefused(PeerError):
         warning: str | None = None,
         retry_after: int | None = None,
         close: bool = False,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(status, reason)
         self.status = status
@@ -48,6 +50,7 @@ class SipRefused(PeerError):
         self.warning = warning
         self.retry_after = retry_after
         self.close = close
+        self.headers = headers
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}"

@@ -321,7 +321,8 @@ class UserAgent:
             for value in request.headers.get_all(name):
                 for tag in value.split(","):
                     if tag.strip().lower() not in EXTENSIONS:
-                        raise SipRefused(420, f"Bad Extension {tag.strip()[:40]}")
+                        unknown = tag.strip()[:40]
+                        raise SipRefused(420, f"Bad Extension {unknown}", headers=(("Unsupported", unknown),))
 
     # -- REGISTER
 
@@ -407,7 +408,7 @@ class UserAgent:
     def _reinvite(self, connection: SipConnection, request: Request) -> Response:
         dialog = self.dialogs.find(connection, request)
         dialog.check_sequence(request)
-        dialog.last_activity = self._clock.seconds()
+        dialog.refresh(request, self._clock.seconds())
         return self._accept(request, dialog)
 
     def sip_ACK(self, connection: SipConnection, request: Request) -> None:
@@ -436,7 +437,7 @@ class UserAgent:
         """Refresh the session timer."""
         dialog = self.dialogs.find(connection, request)
         dialog.check_sequence(request)
-        dialog.last_activity = self._clock.seconds()
+        dialog.refresh(request, self._clock.seconds())
         return request.response(200, headers=list(dialog.session_headers()))
 
     def sip_BYE(self, connection: SipConnection, request: Request) -> Response:

@@ -220,6 +220,19 @@ class Dialog:
         if self.session_seconds is not None:
             yield "Session-Expires", f"{self.session_seconds};refresher=uac"
 
+    def refresh(self, request: Request, now: float) -> None:
+        """Take a re-INVITE or UPDATE as a sign of life, and a new session time if it asks for one.
+
+        Raises:
+            SipRefused: 422, it asks for less than the minimum.
+
+        Source: RFC 4028 section 9.
+        """
+        # COMPAT(pidgin-sipe): its UPDATE names no time; the agreed one stays.
+        if "Session-Expires" in request.headers:
+            self.session_seconds = session_seconds(request)
+        self.last_activity = now
+
     def expired(self, now: float) -> bool:
         """Whether the client let its session timer run out (seconds of the reactor's clock)."""
         if self.session_seconds is None:
@@ -244,7 +257,8 @@ def session_seconds(invite: Request) -> int | None:
         if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
             raise SipRefused(400, "Session-Expires is not a number of seconds")
         if int(digits) < MINIMUM_SESSION_SECONDS:
-            raise SipRefused(422, "Session Interval Too Small")
+            least = ("Min-SE", str(MINIMUM_SESSION_SECONDS))
+            raise SipRefused(422, "Session Interval Too Small", headers=(least,))
         return min(int(digits), SESSION_SECONDS)
     supported = {
         tag.strip().lower() for value in invite.headers.get_all("Supported") for tag in value.split(",")
@@ -296,6 +310,7 @@ class Dialogs:
         dialog = self._by_tag.get(request.to.tag or "")
         if (
             dialog is None
+            or dialog.ended
             or dialog.connection is not connection
             or dialog.call_id != request.call_id
             or dialog.remote_tag != (request.from_.tag or "")

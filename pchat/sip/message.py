@@ -358,7 +358,7 @@ def refusal(request: Request, error: SipRefused, source: str) -> Response:
 
     Source: RFC 3261 sections 20.33 and 20.43; docs/spec/sip-sign-in.md section 3.
     """
-    headers = []
+    headers = list(error.headers)
     if error.diagnostics is not None:
         text = f"{error.diagnostics};reason={quote(error.reason)};source={quote(source)}"
         headers.append(("Ms-diagnostics", text))
