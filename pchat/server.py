@@ -293,9 +293,10 @@ class Parts:
 
     def leave(self) -> None:
         """End all sessions and timers."""
+        # Closed first: that everybody leaves needs not be told to everybody.
+        self.user_agent.close_all("server stopped")
         for dialog in self.dialogs:
             self.dialogs.end(dialog, "server stopped")
-        self.user_agent.close_all("server stopped")
         self.front_end.stop()
 
     async def status(self) -> dict[str, Any]:
