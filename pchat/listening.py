@@ -21,6 +21,7 @@ from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -171,12 +172,10 @@ class ChatServer(Service):
 
     def _open(self, listener: SipListener | WebListener, path: str, factory: Any) -> str:
         if listener.transport == "tls":
-            context = self._context(listener, path)
-            port = self._reactor.listenSSL(
-                listener.port, factory, context, interface=listener.host, backlog=1024
-            )
-        else:
-            port = self._reactor.listenTCP(listener.port, factory, interface=listener.host, backlog=1024)
+            factory = TLSMemoryBIOFactory(self._context(listener, path), False, factory)
+            # Writes are gathered by `pchat.sip.turn` already; a second gathering would cost a timer each.
+            factory.protocol = TLSMemoryBIOProtocol
+        port = self._reactor.listenTCP(listener.port, factory, interface=listener.host, backlog=1024)
         self._ports.append(port)
         host = f"[{listener.host}]" if ":" in listener.host else listener.host
         return f"{host}:{port.getHost().port}"
