@@ -205,7 +205,9 @@ class Stage:
         tree = self.server.parts.base.tree
         room = tree.room_by_name(base)
         if room is not None:
-            return str(room.guid if part == "guid" else room.uri)
+            forms = {"": room.uri, "guid": room.guid, "guid in capitals": room.guid.upper()}
+            if part in forms:
+                return str(forms[part])
         category = tree.category_by_name(base)
         if category is not None:
             return str(category.uri)
