@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -50,10 +50,15 @@ class ServerProcess:
         arguments: Further arguments of ``pchatctl init``.
         domain: SIP domain.
         cpus: CPUs that the server may use; None: all.
+        under: Command that runs the server, such as strace; the server must stay the direct child.
     """
 
     def __init__(
-        self, *arguments: str, domain: str = "example.com", cpus: Collection[int] | None = None
+        self,
+        *arguments: str,
+        domain: str = "example.com",
+        cpus: Collection[int] | None = None,
+        under: Sequence[str] = (),
     ) -> None:
         # a short path: the admin socket below it must fit into a socket address
         self.home = Path(tempfile.mkdtemp(prefix="pchat-"))
@@ -63,6 +68,7 @@ class ServerProcess:
         self.authority = self.directory / "tls" / "ca.pem"
         self.log = self.home / "server.log"
         self._cpus = cpus
+        self._under = under
         self._listening = self.directory / "run" / "listening.json"
         self._process: subprocess.Popen[bytes] | None = None
         self._addresses: dict[str, list[str]] = {}
@@ -111,7 +117,7 @@ class ServerProcess:
         self._listening.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_pchatctl(), "--config", str(self.config), "serve"],
+                [*self._under, *_pchatctl(), "--config", str(self.config), "serve"],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -145,8 +151,21 @@ class ServerProcess:
         Raises:
             ServerFailed: It did not end in time, or not with status 0.
         """
+        self.ask_to_stop()
+        self.wait_stopped()
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; `wait_stopped` must follow."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def wait_stopped(self) -> None:
+        """Wait for the end of a server that was asked to stop.
+
+        Raises:
+            ServerFailed: It did not end in time, or not with status 0.
+        """
+        assert self._process is not None
         try:
             status = self._process.wait(STOP_LIMIT)
         except subprocess.TimeoutExpired:
