@@ -38,6 +38,17 @@ def is_started_again(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.restart(killed=match["how"] == "killed")
 
 
+@sentence(r"The server is about to stop")
+def is_about_to_stop(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.server.parts.refuse_new()
+
+
+@sentence(r"The store (?P<how>takes nothing|works again)")
+def store_fails(stage: Stage, match: re.Match[str], body: str) -> None:
+    # A store that is closed refuses; nothing of what it holds is touched.
+    stage.server.store._open = match["how"] == "works again"
+
+
 @sentence(r"(?P<seconds>\d+) (?P<unit>seconds?|minutes?|hours?) pass(?:es)?")
 def time_passes(stage: Stage, match: re.Match[str], body: str) -> None:
     unit = {"s": 1, "m": 60, "h": 3600}[match["unit"][0]]

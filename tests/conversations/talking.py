@@ -71,7 +71,8 @@ def sends_two_infos(stage: Stage, match: re.Match[str], body: str) -> None:
 @sentence(r"WHO sends bytes")
 def sends_bytes(stage: Stage, match: re.Match[str], body: str) -> None:
     client = stage.client(match["who"])
-    client.send_bytes(stage.filled(body, client).replace("\n", "\r\n").encode() + b"\r\n")
+    client.sends_anything = True
+    client.send_bytes(stage.filled(body, client).replace("\n", "\r\n").encode() + b"\r\n\r\n")
 
 
 @sentence(r"WHO sends the same bytes again")
@@ -193,6 +194,11 @@ def receives_answer(stage: Stage, match: re.Match[str], body: str) -> None:
     if match["reason"] and not text_matches(match["reason"], message.reason):
         raise ScriptFailed(f"the reason should be {match['reason']!r}, but it is\n{shown(message)}")
     _compare(stage, client, message, body)
+
+
+@sentence(r"WHO receives an unasked (?P<status>\d{3})(?: (?P<reason>.+))?", is_expectation=True)
+def receives_unasked_answer(stage: Stage, match: re.Match[str], body: str) -> None:
+    receives_answer(stage, match, body)
 
 
 @sentence(r"WHO receives (?P<method>[A-Z]+)", is_expectation=True)
