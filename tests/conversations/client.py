@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ class Client:
     last_bytes: bytes = b""
     last_request: Request | None = None
     last_challenge: Response | None = None
+    subscription_tag: str = ""
     port: int = 0
     _waiting: dict[tuple[str, int, str], Request] = field(factory=dict)
     _register_cseq: int = 0
@@ -235,6 +237,21 @@ class Client:
         self.ntlm.cnum = 0
         return base64.b64encode(self.ntlm.answer(base64.b64decode(params["gssapi-data"]))).decode()
 
+    @property
+    def nonce(self) -> str:
+        """What the server wants to be hashed in a digest."""
+        assert self.last_challenge is not None
+        return peer.parameters(self.last_challenge.headers.get("Proxy-Authenticate", "") or "")["nonce"]
+
+    def digest(self, password: str) -> str:
+        """Compute the answer to a digest challenge as pidgin-sipe does (RFC 2617 section 3.2.2)."""
+
+        def md5(text: str) -> str:
+            return hashlib.md5(text.encode()).hexdigest()
+
+        first = md5(f"{self.user}@example.com:example.com:{password}")
+        return md5(f"{first}:{self.nonce}:00000001:426b2218:auth:{md5('REGISTER:(null)')}")
+
     # -- receiving
 
     def pull(self) -> bool:
@@ -325,7 +342,9 @@ class Client:
         key = response.call_id, response.cseq.number, response.cseq.method
         if response.status >= 200 and self._waiting.pop(key, None) is None:
             raise ClientSurprised(f"{self.name} got an answer to nothing it asked:\n{shown(response)}")
-        if response.status == 401:
+        if response.cseq.method == "SUBSCRIBE":
+            self.subscription_tag = response.to.tag or ""
+        if response.status in {401, 407}:
             self.last_challenge = response
         if response.cseq.method == "INVITE" and response.status >= 200:
             dialog = next(one for one in self.dialogs if one.call_id == response.call_id)

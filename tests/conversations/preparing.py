@@ -18,9 +18,9 @@ from pchat.rooms.room import Role
 # -- the server
 
 
-@sentence(r"The server asks for passwords")
+@sentence(r"The server asks for passwords(?P<digest> by digest)?")
 def asks_for_passwords(stage: Stage, match: re.Match[str], body: str) -> None:
-    stage.schemes = ("ntlm",)
+    stage.schemes = ("digest",) if match["digest"] else ("ntlm",)
 
 
 @sentence(r"The server keeps its store on disk")
@@ -63,7 +63,7 @@ def there_are_users(stage: Stage, match: re.Match[str], body: str) -> None:
     for name in names(match["names"]):
         uri = f"sip:{name.lower()}@example.com"
         password = None
-        if stage.schemes == ("ntlm",):
+        if stage.schemes != ("none",):
             password = stage.passwords[name.lower()] = f"secret of {name}"
         stage.do(stage.people.add_user(ADMINISTRATOR, uri, display_name=name, password=password))
     stage.events_before = len(stage.events())

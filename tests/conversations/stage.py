@@ -220,6 +220,9 @@ class Stage:
             "port": lambda one: str(one.port),
             "call-id": lambda one: one.dialog.call_id if one.dialog else "",
             "own tag": lambda one: one.dialog.local_tag if one.dialog else "",
+            "nonce": lambda one: one.nonce,
+            "digest": lambda one: one.digest(self.passwords[one.user]),
+            "subscription tag": lambda one: one.subscription_tag,
             "service tag": lambda one: one.dialog.remote_tag if one.dialog else "",
         }
         if client is None or name not in meanings:
