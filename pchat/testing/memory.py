@@ -128,7 +128,7 @@ class MemoryServer:
     ) -> None:
         self.clock = Clock()
         self.clock.rightNow = BEGINNING if after is None else after.clock.seconds()
-        self.random = CountedBytes() if after is None else after.random
+        self.random: CountedBytes = CountedBytes() if after is None else after.random
         self.config = evolve(config or Config(), auth=AuthConfig(schemes=schemes))  # type: ignore[arg-type]  # texts
         self.store = self._open(on_disk)
         now_or_never(self.store.start())

@@ -1,4 +1,4 @@
-"""The client's end of a conversation: it writes SIP as pidgin-sipe does, and checks what every client checks."""
+"""The client's end: it writes SIP as pidgin-sipe does, and checks what every client checks."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class Client:
     envelope_id: int = 0
     last_commands: dict[str, tuple[str, str]] = field(factory=dict)
     last_bytes: bytes = b""
+    gathered: list[bytes] | None = None
     last_request: Request | None = None
     last_challenge: Response | None = None
     subscription_tag: str = ""
@@ -211,6 +212,9 @@ class Client:
         """Write bytes as they are."""
         assert self.connection is not None, f"{self.name} is not connected"
         assert not self.disconnected, f"{self.name} was disconnected by the server"
+        if self.gathered is not None:
+            self.gathered.append(data)
+            return
         self.last_bytes = data
         self.connection.send(data)
 
@@ -223,8 +227,7 @@ class Client:
     def _authorization_head(self) -> str:
         assert self.ntlm is not None
         return (
-            f'NTLM qop="auth", opaque="{self.ntlm.opaque}", '
-            f'realm="{peer.REALM}", targetname="{peer.TARGET}"'
+            f'NTLM qop="auth", opaque="{self.ntlm.opaque}", realm="{peer.REALM}", targetname="{peer.TARGET}"'
         )
 
     def answer_to_challenge(self) -> str:

@@ -1,6 +1,7 @@
 """Sentences that set the stage, and what administrators, networks and time do.
 
 The perfect tense ("Alice has joined Lobby") is preparation: what it causes on the wire is not shown.
+The form of a sentence says what its function does.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import re
 
 from attrs import evolve
 
+from pchat.rooms.room import Role
 from tests.conversations import talking
 from tests.conversations.comparing import text_difference
 from tests.conversations.sentences import addresses, names, sentence
 from tests.conversations.stage import ADMINISTRATOR, ScriptFailed, Stage
-from pchat.rooms.room import Role
 
 # -- the server
 
@@ -88,8 +89,8 @@ def there_is_a_category(stage: Stage, match: re.Match[str], body: str) -> None:
 
 
 @sentence(
-    r"There is an? (?P<privacy>open|closed|secret) (?P<kind>room|auditorium) (?P<name>\w+) in (?P<category>\w+)"
-    r"(?: with (?P<roles>.+))?"
+    r"There is an? (?P<privacy>open|closed|secret) (?P<kind>room|auditorium) (?P<name>\w+)"
+    r" in (?P<category>\w+)(?: with (?P<roles>.+))?"
 )
 def there_is_a_room(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.do(
@@ -144,9 +145,7 @@ def administrator_describes(stage: Stage, match: re.Match[str], body: str) -> No
     stage.do(stage.rooms.change_room(ADMINISTRATOR, match["room"], description=match["text"]))
 
 
-@sentence(
-    r"The administrator opens (?P<category>\w+) for (?P<allowed>.+?)(?: but not (?P<denied>.+?))? only"
-)
+@sentence(r"The administrator opens (?P<category>\w+) for (?P<allowed>.+?)(?: but not (?P<denied>.+?))? only")
 def administrator_changes_scope(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.do(
         stage.categories.change_category(

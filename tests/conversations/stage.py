@@ -130,7 +130,7 @@ class Stage:
         """Find an endpoint by its name; the first use makes it."""
         if name not in self.clients:
             number = len(self.clients) + 1
-            self.clients[name] = Client(name, number, name.split()[0].lower())
+            self.clients[name] = Client(name, number, name.split(maxsplit=1)[0].lower())
         return self.clients[name]
 
     def connect(self, client: Client, host: str = "192.0.2.7") -> None:
@@ -149,8 +149,11 @@ class Stage:
 
     def settle(self) -> None:
         """Let everybody read and answer until nothing moves."""
-        while any([client.pull() for client in self.clients.values()]):
-            pass
+        moving = True
+        while moving:
+            # Everybody reads in each round, also when somebody before him got something.
+            came = [client.pull() for client in self.clients.values()]
+            moving = any(came)
 
     def pass_time(self, seconds: float) -> None:
         """Let time go by, with clients that answer meanwhile."""

@@ -1,4 +1,4 @@
-"""Sentences about what clients send and receive."""
+"""Sentences about what clients send and receive; the form of a sentence says what its function does."""
 
 from __future__ import annotations
 
@@ -58,14 +58,11 @@ def sends_info_exactly(stage: Stage, match: re.Match[str], body: str) -> None:
 @sentence(r"WHO sends INFO twice in one piece")
 def sends_two_infos(stage: Stage, match: re.Match[str], body: str) -> None:
     client = stage.client(match["who"])
-    assert client.connection is not None
-    gathered: list[bytes] = []
-    protocol = client.connection.protocol
-    taken, protocol.dataReceived = protocol.dataReceived, gathered.append  # type: ignore[method-assign]  # caught
+    client.gathered = []
     for content in stage.filled(body, client).split("\n---\n"):
         client.send_info(content)
-    protocol.dataReceived = taken  # type: ignore[method-assign]  # put back
-    client.send_bytes(b"".join(gathered))
+    data, client.gathered = b"".join(client.gathered), None
+    client.send_bytes(data)
 
 
 @sentence(r"WHO sends bytes")
@@ -244,7 +241,9 @@ def _compare(stage: Stage, client: Client, message: Request | Response, body: st
 
 def _report(client: Client, message: Request | Response, difference: str) -> None:
     if difference:
-        raise ScriptFailed(f"{client.name} received something else:\n{difference}\n\nin full:\n{shown(message)}")
+        raise ScriptFailed(
+            f"{client.name} received something else:\n{difference}\n\nin full:\n{shown(message)}"
+        )
 
 
 def _headers_and_body(text: str) -> tuple[list[tuple[str, str]], str]:
@@ -264,13 +263,14 @@ def _headers_and_body(text: str) -> tuple[list[tuple[str, str]], str]:
 
 def join_text(stage: Stage, client: Client, room: str) -> str:
     """Write the command to join a room."""
-    text = '<cmd id="cmd:join" seqid="1"><data><chanid key="0" domain="example.com" value="{%s.guid}"/></data></cmd>'
-    return stage.filled(text % room, client)
+    guid = stage.filled(f"{{{room}.guid}}", client)
+    place = f'<chanid key="0" domain="example.com" value="{guid}"/>'
+    return f'<cmd id="cmd:join" seqid="1"><data>{place}</data></cmd>'
 
 
 def post_text(stage: Stage, client: Client, room: str, text: str) -> str:
     """Write a post as pidgin-sipe does."""
-    uri = stage.filled("{%s}" % room, client)
+    uri = stage.filled(f"{{{room}}}", client)
     return (
         f'<grpchat id="grpchat" seqid="1" chanUri="{uri}" author="{client.uri}" ts="2013-05-01T10:00:00Z">'
         f"<chat>{text}</chat></grpchat>"
