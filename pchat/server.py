@@ -214,7 +214,9 @@ class Parts:
         base, config, clock, random = self.base, self.config, self.clock, self.random
         limits = config.sip.limits
         self.front_end = FrontEnd(base.directory, base.store, self._chat_addresses, clock, random)
-        self.dialogs = Dialogs(random, InfoLimits(limits.outstanding_infos, limits.pending_infos))
+        self.dialogs = Dialogs(
+            random, InfoLimits(limits.outstanding_infos, limits.pending_infos, limits.unsent_bytes)
+        )
         self.user_agent = UserAgent(
             self.addresses, base.directory, self.front_end, self.service, self.dialogs, clock, random
         )

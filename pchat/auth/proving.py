@@ -14,6 +14,7 @@ from pchat.auth.accounts import Account
 from pchat.auth.throttle import LoginThrottle
 from pchat.errors import SipRefused
 from pchat.interfaces import Random
+from pchat.sip.uri import address_key
 
 log = Logger()
 
@@ -21,6 +22,14 @@ log = Logger()
 MAX_FAILURES = {"ntlm": 3, "digest": 2}
 #: Our own number for ``Ms-diagnostics``; clients show the text beside it.
 _DIAGNOSTICS_FAILED = 20101
+
+
+def _account_key(login: tuple[str, str]) -> str:
+    """Name the account that a login means: escapes, ports and parameters must not begin a new count."""
+    try:
+        return address_key(f"sip:{'@'.join(login)}".strip()).removeprefix("sip:")
+    except SipRefused:
+        return "@".join(login)  # it means no account
 
 
 class SignInAbandoned(Exception):
@@ -86,7 +95,7 @@ class PasswordCheck:
                 being paid for.
             SignInAbandoned: The connection went meanwhile.
         """
-        name = "@".join(login)
+        name = _account_key(login)
         await self._wait_turn(name)
         account = await self.lookup(*login)
         # From here to the record of a failure nothing is awaited: no two passwords slip through side by side.

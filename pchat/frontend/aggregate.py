@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
+from itertools import islice
 
 from attrs import frozen
 
@@ -60,11 +61,15 @@ class State:
 
 
 OFFLINE_STATE = State(OFFLINE)
+#: State rows of one container that are looked at: 32 endpoints have two each, and all are read each time.
+MAX_ROWS = 64
+#: Longest state payload that is looked at, bytes; real ones have some 600.
+MAX_PAYLOAD = 4096
 
 
 def read_state(row: Publication) -> tuple[StateKind, State] | None:
     """Read a state row; None if it does not say what it is or how available the user is."""
-    root = parse_payload(row.payload)
+    root = parse_payload(row.payload) if len(row.payload) <= MAX_PAYLOAD else None
     if root is None:
         return None
     try:
@@ -94,7 +99,7 @@ def aggregate(rows: Iterable[Publication], online: bool) -> State:
     if not online:
         return OFFLINE_STATE
     states: dict[StateKind, list[State]] = {kind: [] for kind in StateKind}
-    for row in rows:
+    for row in islice(rows, MAX_ROWS):
         found = read_state(row)
         if found is not None:
             states[found[0]].append(found[1])

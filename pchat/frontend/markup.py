@@ -15,6 +15,8 @@ from pchat.ticks import to_iso
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 #: What XML 1.0 allows, negated (XML 1.0, production 2).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Declared namespaces around and on one payload: each is copied into it. Clients use about eight.
+MAX_NAMESPACES = 64
 _START = re.compile(rb"(<[^\s/>]+)(.*)", re.DOTALL)
 _ESCAPES = str.maketrans(
     {
@@ -73,7 +75,7 @@ def local_name(element: etree._Element) -> str:
 
 def children(element: etree._Element, name: str) -> list[etree._Element]:
     """List the child elements of a local name; clients differ in namespaces, so those are not compared."""
-    return [child for child in element if local_name(child) == name]
+    return list(element.iterchildren(f"{{*}}{name}"))
 
 
 def payload_of(element: etree._Element) -> bytes:
@@ -84,7 +86,12 @@ def payload_of(element: etree._Element) -> bytes:
 
     Returns:
         UTF-8 text of the element, equal to it in canonical XML.
+
+    Raises:
+        SipRefused: 400, more namespaces than anybody needs; copying them costs their number squared.
     """
+    if len(element.nsmap) > MAX_NAMESPACES:
+        raise SipRefused(400, "too many namespaces")
     text = bytes(etree.tostring(element, encoding="UTF-8", xml_declaration=False, with_tail=False))
     if None in element.nsmap:
         return text

@@ -52,6 +52,7 @@ class Presentity:
         offline_since: Ticks; when the last endpoint went, as far as is known.
         stale: Whether a commit is in doubt, so that the store must be read again.
         tidying: Whether it is noted that rows must follow the endpoints.
+        aggregated_online: Whether he was online when the aggregates were made; None to make them anew.
         lock: Held while it is changed.
     """
 
@@ -63,6 +64,7 @@ class Presentity:
     offline_since: int = 0
     stale: bool = False
     tidying: bool = False
+    aggregated_online: bool | None = None
     lock: DeferredLock = field(factory=DeferredLock)
 
     @property
@@ -288,6 +290,7 @@ class Presentities:
         presentity.table = PublicationTable(self._limits, [*kept, *current])
         presentity.containers = Containers(self._limits, containers)
         presentity.loaded_at = now
+        presentity.aggregated_online = None
         presentity.stale = False
         presentity.offline_since = presentity.offline_since or now
 
@@ -329,8 +332,13 @@ class Presentities:
     # -- telling
 
     def _changed(self, presentity: Presentity, places: Iterable[Place], by: str) -> None:
-        """Make the aggregates anew and tell everybody what changed."""
-        changed = frozenset(places) | self._aggregate(presentity)
+        """Make the aggregates anew if they may have changed, and tell everybody what did."""
+        changed = frozenset(places)
+        if presentity.aggregated_online != presentity.online or any(
+            place.category == CATEGORY for place in changed
+        ):
+            presentity.aggregated_online = presentity.online
+            changed |= self._aggregate(presentity)
         if changed:
             self._tell(PresenceChange(presentity, places=changed, by=by))
 

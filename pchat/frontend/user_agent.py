@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pchat.auth.negotiation import Admitted, Challenged, Verdict
+from pchat.directory.people import PrincipalState
 from pchat.errors import OurError, SipRefused, StoreUnavailable
 from pchat.interfaces import IResponseReceiver, Random
 from pchat.rooms.observers import IChangeObserver
@@ -336,8 +337,9 @@ class UserAgent:
             self._turn_away(connection, request, verdict)
             return None
         user = self._directory.by_id(verdict.account.principal_id)
-        if user is None:
-            raise SipRefused(404, "Not Found")
+        if user is None or user.state is not PrincipalState.ACTIVE:
+            # Disabled or removed while the store was asked for his password.
+            raise SipRefused(403, "Account disabled", close=True)
         if connection.user is None:
             connection.signed_in(user, verdict.association)
             self._by_user.setdefault(user.id, {})[connection] = None

@@ -16,6 +16,9 @@ from pchat.frontend.publications import SERVER, Publication
 #: What a watcher gets who names no categories.
 USUAL_CATEGORIES = ("calendarData", "contactCard", "note", "services", CATEGORY)
 
+#: Payloads of one user that a watcher is sent, bytes: he did not choose their size, and thousands may watch.
+SHOWN_BYTES = 64 * 1024
+
 View = Mapping[str, tuple[Shown, ...]]
 #: What is seen of people who do not exist, or whose presence is not for the watcher.
 UNKNOWN: View = {}
@@ -42,8 +45,12 @@ def view_of(presentity: Presentity, container: int) -> View:
         return {"contactCard": (card,)}
     found: dict[str, list[Shown]] = {}
     state = Shown(1, presentity.offline_since, OFFLINE_STATE.payload())
+    left = SHOWN_BYTES
     for row in presentity.table.in_container(container):
         if row.key.category != CATEGORY:
+            left -= len(row.payload)
+            if left < 0:
+                continue
             found.setdefault(row.key.category, []).append(_shown(row))
         elif row.owner == SERVER:
             state = _shown(row)

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 class _Entry:
     start: Callable[[], Deferred[None]]
     is_post: bool
+    dropped: Callable[[], None] | None
 
 
 @define(eq=False)
@@ -42,16 +43,25 @@ class CommandQueue:
     _running_posts: bool = False
     _full: bool = False
 
-    def add(self, start: Callable[[], Deferred[None]], *, is_post: bool) -> None:
+    def add(
+        self,
+        start: Callable[[], Deferred[None]],
+        *,
+        is_post: bool,
+        dropped: Callable[[], None] | None = None,
+    ) -> None:
         """Start a command when its turn comes.
 
         Args:
             start: Begins the command; its Deferred fires when the command is done and never fails.
             is_post: Whether it may run beside other posts.
+            dropped: Called instead if it will never be started.
         """
         if self.closed:
+            if dropped is not None:
+                dropped()
             return
-        self._waiting.append(_Entry(start, is_post))
+        self._waiting.append(_Entry(start, is_post, dropped))
         self._advance()
         if not self._full and len(self._waiting) >= self.high:
             self._full = True
@@ -60,8 +70,12 @@ class CommandQueue:
     def close(self) -> None:
         """Forget what has not been started."""
         self.closed = True
+        forgotten = list(self._waiting)
         self._waiting.clear()
         self._drain()
+        for entry in forgotten:
+            if entry.dropped is not None:
+                entry.dropped()
 
     def _advance(self) -> None:
         while self._waiting and self._may_start(self._waiting[0]):

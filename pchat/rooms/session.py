@@ -70,7 +70,9 @@ class ChatSession:
             self._refuse(request, error)
             return
         if posts:
-            self.queue.add(lambda: self._post(request, posts[0]), is_post=True)
+            self.queue.add(
+                lambda: self._post(request, posts[0]), is_post=True, dropped=lambda: self._too_late(request)
+            )
             return
         self.dialog.connection.respond(request, request.response(200))
         for item in envelope.items:
@@ -95,11 +97,16 @@ class ChatSession:
 
     def _post(self, request: Request, post: Post) -> Deferred[None]:
         if self.ended:
-            # The dialog is gone: nobody would hear whether it was kept, so it is not.
+            self._too_late(request)
             return succeed(None)
         done: Deferred[None] = self.service.posting.post(self, request, post)
         done.addErrback(self._post_failed, request)
         return done
+
+    def _too_late(self, request: Request) -> None:
+        """Refuse a post whose dialog is gone: it is not kept, and its transaction must not wait for ever."""
+        error = SipRefused(481, "Call/Transaction Does Not Exist")
+        self.dialog.connection.respond(request, refusal(request, error, self.service.source))
 
     def _post_failed(self, failure: Failure, request: Request) -> None:
         error = failure.value

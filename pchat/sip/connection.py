@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pchat.errors import FramingLost, SipRefused
+from pchat.errors import FramingLost, PeerError, SipRefused
 from pchat.interfaces import ISipConnection
 from pchat.sip.message import Request, Response
 from pchat.sip.stream import KeepAlive, Malformed, MessageStream, StreamLimits
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pchat.directory.people import Principal
 
 log = Logger()
+
+#: Body of a message before sign-in, bytes: REGISTER and OPTIONS have none, and strangers may be many.
+STRANGER_BODY_BYTES = 16 * 1024
 
 
 @frozen
@@ -111,6 +114,7 @@ class SipConnection(StreamProtocol):
         self._clock = clock
         self._turn = turn
         self._stream = MessageStream(limits.stream)
+        self._stream.body_bytes = min(STRANGER_BODY_BYTES, limits.stream.body_bytes)
         self._outgoing: list[bytes] = []
         self._scheduled = False
         self._paused = False
@@ -134,6 +138,8 @@ class SipConnection(StreamProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Lead every whole message to where it belongs."""
+        if self._ending:
+            return  # a peer that goes on sending while its connection is closed costs no memory
         self.last_received = self._clock.seconds()
         self.probing = False
         try:
@@ -201,7 +207,7 @@ class SipConnection(StreamProtocol):
             # the very values that are signed are what is malformed.
             try:
                 self._send_response(item.response)
-            except SipRefused:
+            except PeerError:
                 self._send_response(item.response, signed=False)
         if item.error.close:
             self.close("malformed message")
@@ -216,6 +222,7 @@ class SipConnection(StreamProtocol):
         """From now on the connection belongs to a user, and what we send is signed."""
         self.user = user
         self.association = association
+        self._stream.body_bytes = self.limits.stream.body_bytes
         if self._sign_in_limit.active():
             self._sign_in_limit.cancel()
 

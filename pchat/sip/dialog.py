@@ -49,10 +49,12 @@ class InfoLimits:
     Args:
         outstanding: INFOs sent and not yet answered.
         pending: INFOs waiting until an answer makes room; beyond this the client is too slow to keep.
+        pending_bytes: Bytes of those: a few histories weigh as much as thousands of posts.
     """
 
     outstanding: int = 64
     pending: int = 2000
+    pending_bytes: int = 4 * 1024 * 1024
 
 
 def info_payload(body: bytes) -> bytes:
@@ -88,6 +90,7 @@ class Dialog:
     local_cseq: int = 0
     outstanding: int = 0
     pending: deque[bytes] = field(factory=deque)
+    pending_bytes: int = 0
     call_id: str = field(init=False)
     local_uri: str = field(init=False)
     remote_uri: str = field(init=False)
@@ -137,10 +140,12 @@ class Dialog:
         if self.ended:
             return
         if self.outstanding >= self.limits.outstanding:
-            if len(self.pending) >= self.limits.pending:
+            too_many = len(self.pending) >= self.limits.pending
+            if too_many or self.pending_bytes > self.limits.pending_bytes:
                 self.connection.abort(f"slow reader: {len(self.pending)} messages wait for its answers")
                 return
             self.pending.append(payload)
+            self.pending_bytes += len(payload)
             return
         self._send(payload)
 
@@ -192,7 +197,9 @@ class Dialog:
             self.end(f"INFO answered {response.status}")
             return
         if self.pending and not self.ended:
-            self._send(self.pending.popleft())
+            payload = self.pending.popleft()
+            self.pending_bytes -= len(payload)
+            self._send(payload)
 
     def response_missing(self, cseq: int) -> None:
         """A client that does not answer has lost its dialog, and an ended connection has none."""

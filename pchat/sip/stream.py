@@ -82,6 +82,8 @@ class MessageStream:
 
     def __init__(self, limits: StreamLimits | None = None) -> None:
         self._limits = limits or StreamLimits()
+        #: The bound of bodies that is in force; it may be set lower for a peer who is not known yet.
+        self.body_bytes = self._limits.body_bytes
         self._buffer = bytearray()
         self._searched = 0
         self._half_ping = False
@@ -223,7 +225,7 @@ class MessageStream:
         repeated = headers.repeated()
         if "content-length" in repeated and len(set(headers.get_all("Content-Length"))) > 1:
             raise SipRefused(400, "Two different Content-Length", close=True)
-        if length > self._limits.body_bytes:
+        if length > self.body_bytes:
             raise SipRefused(413, "Request Entity Too Large", close=True)
         return length
 

@@ -48,8 +48,9 @@ class ServerTransactions:
         self._clock = clock
         self._limit = limit
         self._pending: dict[_Key, Request] = {}
-        self._refused: dict[_InviteKey, tuple[float, _Key]] = {}
-        self._waiting_for_ack: set[_Key] = set()
+        # Hashes: the texts are the peer's, 12 kB of them at worst, and are kept without need of them.
+        self._refused: dict[int, tuple[float, int]] = {}
+        self._waiting_for_ack: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -67,7 +68,7 @@ class ServerTransactions:
         if request.method == "ACK":
             return True
         key = _request_key(request)
-        if key in self._pending or key in self._waiting_for_ack:
+        if key in self._pending or (self._waiting_for_ack and hash(key) in self._waiting_for_ack):
             return False
         if len(self._pending) >= self._limit:
             raise SipRefused(503, "Too many requests in progress", retry_after=1)
@@ -88,10 +89,10 @@ class ServerTransactions:
         if known is not None and request.method == "INVITE" and status >= 300:
             if len(self._refused) >= MAX_UNACKNOWLEDGED:
                 self._forget(next(iter(self._refused)))
-            invite = _invite_key(request)
+            invite = hash(_invite_key(request))
             self._forget(invite)
-            self._refused[invite] = (self._clock.seconds() + ACK_WAIT, key)
-            self._waiting_for_ack.add(key)
+            self._refused[invite] = (self._clock.seconds() + ACK_WAIT, hash(key))
+            self._waiting_for_ack.add(hash(key))
 
     def acknowledge(self, ack: Request) -> bool:
         """Take an ACK.
@@ -101,7 +102,7 @@ class ServerTransactions:
 
         Source: RFC 3261 section 17.1.1.3 (such an ACK has the INVITE's branch).
         """
-        return self._forget(_invite_key(ack))
+        return self._forget(hash(_invite_key(ack)))
 
     def find_invite(self, cancel: Request) -> Request | None:
         """Return the INVITE in progress that a CANCEL means, or None.
@@ -126,7 +127,7 @@ class ServerTransactions:
                 return
             self._forget(invite)
 
-    def _forget(self, invite: _InviteKey) -> bool:
+    def _forget(self, invite: int) -> bool:
         found = self._refused.pop(invite, None)
         if found is None:
             return False

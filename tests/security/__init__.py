@@ -1,0 +1,1 @@
+"""Attacks on a whole server: what a hostile client, or a stranger, must not get."""
