@@ -168,7 +168,8 @@ class SipConnection(StreamProtocol):
             if limit is not None and limit.active():
                 limit.cancel()
         self._outgoing.clear()
-        log.debug("{peer}: disconnected: {reason}", peer=self.peer, reason=text)
+        who = self.user.uri if self.user is not None else "nobody"
+        log.info("{peer}: {user} disconnected: {reason}", peer=self.peer, user=who, reason=text)
         self.negotiation.abandon()
         self.sink.connection_lost(self, text)
         self._client_transactions.abandon()
