@@ -83,8 +83,10 @@ class Membership:
         self._clock = clock
         self._random = random
         self.unrecorded_parts = 0
-        self._failing = 0
-        self._waiting_for_store: list[Deferred[None]] = []
+        # Room and user of the events that the store is being told of: never two of one pair at a time.
+        self._joining: set[tuple[int, int]] = set()
+        self._parting: set[tuple[int, int]] = set()
+        self._waiting: list[Deferred[None]] = []
 
     # -- cmd:join, cmd:bjoin, cmd:part
 
@@ -118,7 +120,10 @@ class Membership:
     # -- entering
 
     async def _enter(self, session: ChatSession, keys: Sequence[RoomKey]) -> list[_Entry]:
+        await self._earlier_parts(session, keys)
         entries = [self._resolve(session, key) for key in keys]
+        if session.ended:
+            return entries
         new = {
             entry.room.id: self._rosters.of(entry.room)
             for entry in entries
@@ -129,9 +134,16 @@ class Membership:
             self._record_parts(session, list(new.values()), "connection lost")
             return entries
         for entry in entries:
-            roster = None if entry.room is None else new.pop(entry.room.id, None)
+            if entry.room is None:
+                continue
+            roster = new.pop(entry.room.id, None)
             if roster is not None:
                 self._complete(session, entry, roster)
+            elif entry.room.id not in session.rosters:
+                # He was in this room already, and was put out of it while others were being entered.
+                again = self._resolve(session, entry.key)
+                entry.room = None
+                entry.code = ResponseCode.ERROR_USER_NOT_JOINED if again.room is not None else again.code
         return entries
 
     def _resolve(self, session: ChatSession, key: RoomKey) -> _Entry:
@@ -220,23 +232,53 @@ class Membership:
         ]
 
     async def _record_joins(self, session: ChatSession, rosters: Sequence[Roster]) -> None:
-        if not rosters:
-            return
-        # A part that the store has not taken yet must not be written after this join.
-        while self._failing:
-            recovered: Deferred[None] = Deferred()
-            self._waiting_for_store.append(recovered)
-            await recovered
-        first = [roster for roster in rosters if roster.reserve(session.user.id)]
+        user_id = session.user.id
+        for roster in rosters:
+            roster.reserve(user_id)
         try:
-            # Also when there is nothing to write: another endpoint's join may still be on its way.
-            rows = self._participations(session, first)
-            await self._store.write(joined, self._store.server_id, self._store.run_id, rows)
+            while missing := [roster for roster in rosters if user_id not in roster.recorded]:
+                mine = [roster for roster in missing if (roster.room.id, user_id) not in self._joining]
+                if mine:
+                    await self._write_joins(session, mine)
+                else:
+                    # Another endpoint's join is on its way; if that fails, this one has to be written.
+                    await self._next_outcome()
         except StoreUnavailable:
             for roster in rosters:
-                roster.release(session.user.id)
+                roster.release(user_id)
                 self._rosters.forget_if_idle(roster)
             raise
+
+    async def _write_joins(self, session: ChatSession, rosters: Sequence[Roster]) -> None:
+        user_id = session.user.id
+        pairs = {(roster.room.id, user_id) for roster in rosters}
+        rows = self._participations(session, rosters)
+        self._joining |= pairs
+        try:
+            await self._store.write(joined, self._store.server_id, self._store.run_id, rows)
+            for roster in rosters:
+                roster.recorded.add(user_id)
+        finally:
+            self._joining -= pairs
+            self._tell_outcome()
+
+    async def _earlier_parts(self, session: ChatSession, keys: Sequence[RoomKey]) -> None:
+        """Wait until the user's parts from these rooms are recorded: a join comes after them."""
+        while self._parting:
+            rooms = [self._tree.room(key.domain, key.guid) for key in keys]
+            if not any(room is not None and (room.id, session.user.id) in self._parting for room in rooms):
+                return
+            await self._next_outcome()
+
+    async def _next_outcome(self) -> None:
+        told: Deferred[None] = Deferred()
+        self._waiting.append(told)
+        await told
+
+    def _tell_outcome(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for told in waiting:
+            told.callback(None)
 
     def _record_parts(self, session: ChatSession, rosters: Sequence[Roster], reason: str) -> None:
         last = [roster for roster in rosters if roster.release(session.user.id)]
@@ -247,19 +289,15 @@ class Membership:
 
     async def _write_parts(self, parts: list[Participation], reason: str) -> None:
         # Leaving cannot be refused, so the event is offered until the store takes it.
+        pairs = {(part.room_id, part.user_id) for part in parts}
         self.unrecorded_parts += len(parts)
-        failed = False
+        self._parting |= pairs
         while not await self._written(parts, reason):
-            self._failing += not failed
-            failed = True
             pause: Deferred[None] = deferLater(self._clock, RETRY_SECONDS, lambda: None)
             await pause
         self.unrecorded_parts -= len(parts)
-        self._failing -= failed
-        if not self._failing:
-            waiting, self._waiting_for_store = self._waiting_for_store, []
-            for recovered in waiting:
-                recovered.callback(None)
+        self._parting -= pairs
+        self._tell_outcome()
 
     async def _written(self, parts: list[Participation], reason: str) -> bool:
         try:

@@ -51,6 +51,8 @@ class Roster:
     sessions: dict[ChatSession, int] = field(factory=dict)
     _endpoints: dict[int, int] = field(factory=dict)
     _reserved: dict[int, int] = field(factory=dict)
+    #: Users whose join event the store has.
+    recorded: set[int] = field(factory=set)
     # Users everybody knew when the room became large; sessions that came later know nobody.
     _known: frozenset[int] = frozenset()
     _early: frozenset[ChatSession] = frozenset()
@@ -70,6 +72,7 @@ class Roster:
             self._reserved[principal_id] = count
         else:
             del self._reserved[principal_id]
+            self.recorded.discard(principal_id)
         return count == 0
 
     @property

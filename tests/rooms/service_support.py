@@ -34,6 +34,8 @@ class ReluctantStore(SqliteStore):
         super().__init__(*args, **more)
         self.away: set[str] = set()
         self.slow: set[str] = set()
+        #: Asked for each kind; the test may replace it.
+        self.fails: Callable[[str], bool] = lambda kind: kind in self.away
         self._waiting_calls: list[Callable[[bool], None]] = []
 
     def write(self, body: Body, *args: Any) -> Deferred[Any]:
@@ -53,12 +55,12 @@ class ReluctantStore(SqliteStore):
             later: Deferred[Any] = Deferred()
 
             def begin(failed: bool) -> None:
-                away = failed or kind in self.away
+                away = failed or self.fails(kind)
                 (fail(StoreUnavailable("the disk is away")) if away else work()).chainDeferred(later)
 
             self._waiting_calls.append(begin)
             return later
-        return fail(StoreUnavailable("the disk is away")) if kind in self.away else work()
+        return fail(StoreUnavailable("the disk is away")) if self.fails(kind) else work()
 
     @property
     def waiting(self) -> int:
