@@ -66,6 +66,8 @@ class Client:
     ntlm: peer.Client | None = None
     signed: bool = False
     sends_anything: bool = False
+    signs_answers: bool = True
+    empty_lines: int = 0
     envelope_id: int = 0
     last_commands: dict[str, tuple[str, str]] = field(factory=dict)
     last_bytes: bytes = b""
@@ -103,6 +105,7 @@ class Client:
         self._waiting.clear()
         self.unanswered.clear()
         self.disconnected = self.signed = False
+        self.signs_answers = True
         self.answers = 200
         self._register_cseq = 0
         self._stream = MessageStream()
@@ -280,6 +283,9 @@ class Client:
         if self.sends_anything:
             # The answer to a malformed request lacks what the request lacked.
             return [parse_head(head) for head in data.split(b"\r\n\r\n") if head.strip()]
+        if data == b"\r\n":
+            self.empty_lines += 1
+            return []
         messages: list[Request | Response] = []
         for item in self._stream.receive(data):
             if not isinstance(item, Request | Response):
@@ -310,7 +316,7 @@ class Client:
             self.unanswered.append(request)
             return
         response = request.response(self.answers)
-        if self.signed:
+        if self.signed and self.signs_answers:
             assert self.ntlm is not None
             response.headers.add("Authorization", self.ntlm.authorization(response))
         assert self.connection is not None

@@ -140,6 +140,11 @@ def administrator_changes_privacy(stage: Stage, match: re.Match[str], body: str)
     stage.do(stage.rooms.change_room(ADMINISTRATOR, match["room"], privacy=match["privacy"]))
 
 
+@sentence(r"The administrator moves (?P<room>\w+) to (?P<category>\w+)")
+def administrator_moves(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.do(stage.rooms.move_room(ADMINISTRATOR, match["room"], match["category"]))
+
+
 @sentence(r"The administrator describes (?P<room>\w+) as \"(?P<text>.*)\"")
 def administrator_describes(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.do(stage.rooms.change_room(ADMINISTRATOR, match["room"], description=match["text"]))

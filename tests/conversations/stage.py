@@ -176,6 +176,8 @@ class Stage:
                     f"{client.name} got {len(client.inbox)} message(s) that the script does not expect:\n"
                     + "\n\n".join(map(shown, client.inbox))
                 )
+            if client.empty_lines:
+                raise ScriptFailed(f"{client.name} got an empty line that the script does not expect")
             if client.disconnected:
                 raise ScriptFailed(f"{client.name} was disconnected, which the script does not expect")
 

@@ -100,14 +100,15 @@ def signs_in(stage: Stage, match: re.Match[str], body: str) -> None:
     sign_in(stage, stage.client(match["who"]))
 
 
-@sentence(r"WHO invites (?P<uri>sip:\S+|the chat service)")
+@sentence(r"WHO invites (?P<uri>sip:\S+|the chat service)(?: (?P<times>\d+) times)?")
 def invites(stage: Stage, match: re.Match[str], body: str) -> None:
     client = stage.client(match["who"])
-    client.send("INVITE", to=None if match["uri"].startswith("the") else match["uri"])
-    stage.settle()
-    require(client, 200)
-    client.inbox.popleft()
-    client.send("ACK")
+    for _ in range(int(match["times"] or 1)):
+        client.send("INVITE", to=None if match["uri"].startswith("the") else match["uri"])
+        stage.settle()
+        require(client, 200)
+        client.inbox.popleft()
+        client.send("ACK")
 
 
 @sentence(r"WHO joins (?P<room>\w+)")
@@ -125,6 +126,24 @@ def posts(stage: Stage, match: re.Match[str], body: str) -> None:
 @sentence(r"WHO answers (?:requests with (?P<status>\d+)|(?P<nothing>nothing)) from now on")
 def answers(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.client(match["who"]).answers = None if match["nothing"] else int(match["status"])
+
+
+@sentence(r"WHO answers without a signature from now on")
+def answers_unsigned(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.client(match["who"]).signs_answers = False
+
+
+@sentence(r"WHO sends a keep-alive")
+def sends_keep_alive(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.client(match["who"]).send_bytes(b"\r\n\r\n")
+
+
+@sentence(r"WHO receives an empty line", is_expectation=True)
+def receives_empty_line(stage: Stage, match: re.Match[str], body: str) -> None:
+    client = stage.client(match["who"])
+    if client.empty_lines != 1:
+        raise ScriptFailed(f"{client.name} received {client.empty_lines} empty lines")
+    client.empty_lines = 0
 
 
 @sentence(r"WHO answers what is waiting")
