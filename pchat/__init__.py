@@ -8,10 +8,14 @@
 * `pchat.directory`: people, groups and domains.
 * `pchat.store`: what outlives the process: SQL, transactions, group commit.
 * `pchat.fanout`: the committed message on its way to every session in the room.
-* `pchat.web`: health, administration API.
-* `pchat.admin`: `pchatctl`.
-* `pchat.ops`: logs.
+* `pchat.web`: the HTTP site, health.
+* `pchat.admin`: `pchatctl`, and the administration interface that it talks to.
+* `pchat.config`: `pchat.toml`.
+* `pchat.ops`: logs, signals, what is said at the start.
 * `pchat.testing`: verified fakes and an in-memory server, installed for authors of plugins.
+
+`pchat.server` wires all of them, `pchat.listening` opens the doors, `pchat.tap` is what twistd calls;
+`pchat.interfaces` holds the seams between packages, `pchat.errors` the families of errors.
 """
 
 __version__ = "0.1.0"

@@ -1,12 +1,12 @@
 """The internal seams: what one package may know of another.
 
 Reading order is the way of a message: wire, dialog, command, room, store, fan-out.
-Public to others is only `pchat.icompliance`; everything here may change with any release.
+Nothing here is public: everything may change with any release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zope.interface import Attribute, Interface
@@ -131,5 +131,3 @@ class IStore(Interface):
 
 Random = Callable[[int], bytes]
 """``random(n)`` returns n unpredictable bytes; `secrets.token_bytes` outside tests."""
-
-Later = Awaitable[Any]

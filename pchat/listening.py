@@ -49,9 +49,9 @@ DRAIN_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 #: Allocations before the collector looks at the young, and rounds before it looks at the older.
 GC_THRESHOLDS = (20_000, 20, 20)
-#: Suites that are safe with TLS 1.2: forward secrecy and authenticated encryption.
 #: In every pyOpenSSL, but missing from its type stubs.
 NO_RENEGOTIATION: int = getattr(SSL, "OP_NO_RENEGOTIATION")  # noqa: B009
+#: Suites that are safe with TLS 1.2: forward secrecy and authenticated encryption.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
 

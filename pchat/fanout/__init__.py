@@ -1,1 +1,1 @@
-"""From a committed message to every session in the room: rendering, sessions, delivery."""
+"""From a committed message to every session in the room: order, rendering, delivery."""
