@@ -83,8 +83,10 @@ class History:
         if room.logged:
             messages = await self._store.read(last_messages, room.id, count)
         await self._record(session, room, {"query": "context", "limit": count}, messages)
-        # Rights may have gone while the messages were being read.
+        # Rights may have gone while the messages were being read, and the room too.
         refused = self._access.refusal_to_read_history(session.user, room)
+        if self._tree.room_by_id(room.id) is not room:
+            refused = ResponseCode.ERROR_NO_SUCH_NODE
         if refused is not None:
             raise CommandRefused(refused, wish.room.guid)
         shown = [
