@@ -99,7 +99,9 @@ class Feed:
     def _filled(self, messages: list[StoredMessage], upto: int) -> None:
         self._reading = False
         for message in messages:
-            self._held.setdefault(message.chat_id, message)
+            # What was missing may have come by itself meanwhile.
+            if message.chat_id > self.delivered_upto:
+                self._held.setdefault(message.chat_id, message)
         # Numbers that the store does not hold were removed, or never kept: nobody waits for them.
         for chat_id in range(self.delivered_upto + 1, upto + 1):
             message_held = self._held.pop(chat_id, None)
