@@ -106,6 +106,7 @@ class Client:
         self.unanswered.clear()
         self.disconnected = self.signed = False
         self.signs_answers = True
+        self.sends_anything = False
         self.answers = 200
         self._register_cseq = 0
         self._stream = MessageStream()
