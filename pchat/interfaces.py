@@ -48,6 +48,7 @@ class ISipConnection(Interface):
     user = Attribute("`pchat.directory.people.Principal` signed in on this connection, or None.")
     association = Attribute("`pchat.auth.signature.Association` that signs what we send, or None.")
     connected = Attribute("False once the connection is lost or being closed.")
+    last_received = Attribute("When the peer last sent anything, in seconds of the reactor's clock.")
 
     def respond(request: Request, response: Response, *, signed: bool = True) -> None:
         """Send the response to a request that came by this connection, signed in a signed session.
@@ -66,6 +67,12 @@ class ISipConnection(Interface):
 
     def expect_response(call_id: str, cseq: int, method: str, receiver: object) -> None:
         """Register who gets the final response to a request that was sent by `send`."""
+
+    def hold() -> None:
+        """Stop reading from a peer whose requests pile up, until `release` undoes it."""
+
+    def release() -> None:
+        """Undo one `hold`."""
 
     def close(reason: str) -> None:
         """Send what is waiting, then close; ``reason`` goes to the log."""

@@ -31,6 +31,7 @@ class FakeConnection:
         sent: Whole messages that came by `send`, in order.
         expected: Who waits for which response, by (Call-ID, CSeq number).
         closed: Why it was closed or aborted; None while it is open.
+        holds: How often `hold` was called without `release`.
     """
 
     user: Principal | None = None
@@ -39,7 +40,9 @@ class FakeConnection:
     local_address: str = "192.0.2.1:5061"
     association: Association | None = None
     connected: bool = True
+    last_received: float = 0.0
     closed: str | None = None
+    holds: int = 0
     responses: list[Response] = field(factory=list)
     unsigned: list[Response] = field(factory=list)
     requests: list[Request] = field(factory=list)
@@ -68,6 +71,14 @@ class FakeConnection:
     def expect_response(self, call_id: str, cseq: int, method: str, receiver: object) -> None:
         """Record who waits for a response to what came by `send`."""
         self.expected[call_id, cseq] = receiver
+
+    def hold(self) -> None:
+        """Count."""
+        self.holds += 1
+
+    def release(self) -> None:
+        """Count back."""
+        self.holds -= 1
 
     def close(self, reason: str) -> None:
         """Note the reason; whatever is sent from now on is lost."""
