@@ -11,6 +11,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+log = Logger()
 
 
 class Flushable(Protocol):
@@ -36,4 +39,8 @@ class Turn:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                # The others would never be flushed again.
+                log.failure("what was gathered could not be written")
