@@ -65,8 +65,8 @@ class MessageSink(Protocol):
     def probe(self, connection: SipConnection) -> None:
         """Ask a silent peer whether it is alive."""
 
-    def connection_lost(self, connection: SipConnection, reason: str) -> None:
-        """The connection is gone; called once."""
+    def connection_ended(self, connection: SipConnection) -> None:
+        """Nothing more will come from a connection: it is lost or being closed; called once."""
 
 
 @implementer(ISipConnection, IPushProducer)
@@ -311,8 +311,10 @@ class SipConnection(StreamProtocol):
 
     def sweep(self, now: float) -> None:
         """See what ran out: our requests' answers, and the peer's signs of life."""
-        self._client_transactions.expire(now)
         self.server_transactions.expire(now)
+        if self._holds:
+            return  # what the peer answered may lie there unread, because of us
+        self._client_transactions.expire(now)
         silent = now - self.last_received
         if self.user is None or self._ending or silent < self.limits.idle_seconds:
             return
