@@ -16,7 +16,7 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
@@ -97,6 +97,18 @@ class ServerContext(ContextFactory):
         self._context = self._make()
 
 
+class TlsFactory(TLSMemoryBIOFactory):
+    """TLS around a factory that may refuse a connection.
+
+    Twisted's own wraps the refusal too: the connection would stay open, counted and timed by nobody.
+    """
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Accept a connection, or return None: it is closed at once."""
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
+
+
 @implementer(IChatServer)
 class ChatServer(Service):
     """What twistd runs.
@@ -172,7 +184,7 @@ class ChatServer(Service):
 
     def _open(self, listener: SipListener | WebListener, path: str, factory: Any) -> str:
         if listener.transport == "tls":
-            factory = TLSMemoryBIOFactory(self._context(listener, path), False, factory)
+            factory = TlsFactory(self._context(listener, path), False, factory)
             # Writes are gathered by `pchat.sip.turn` already; a second gathering would cost a timer each.
             factory.protocol = TLSMemoryBIOProtocol
         port = self._reactor.listenTCP(listener.port, factory, interface=listener.host, backlog=1024)
