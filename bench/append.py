@@ -1,6 +1,6 @@
 """How many posts a second the embedded store keeps, each answered after its own commit.
 
-Run it as ``python -m bench.append [--messages N] [--in-flight N] [--busy] [--folder DIR]``.
+Run it as ``python -m bench.append [--messages N] [--in-flight N] [--rtf BYTES] [--folder DIR]``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ async def make_room(txn: ITransaction) -> None:
 class Load:
     """Keeps a number of posts in flight until all are kept."""
 
-    def __init__(self, store: SqliteStore, messages: int, in_flight: int) -> None:
+    def __init__(self, store: SqliteStore, messages: int, in_flight: int, rtf: str | None) -> None:
         self.store = store
+        self.rtf = rtf
         self.left = messages
         self.open = 0
         self.in_flight = in_flight
@@ -67,7 +68,7 @@ class Load:
             author_uri="sip:alice@example.com",
             author_name="Alice",
             chat=TEXT,
-            rtf=None,
+            rtf=self.rtf,
             alert=False,
             logged=True,
             revision=0,
@@ -106,8 +107,9 @@ class Busy:
 
 async def measure(reactor: Any, options: argparse.Namespace, in_flight: int, busy: bool) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = os.path.join(folder, "chat.db")
         store = SqliteStore(
-            os.path.join(folder, "chat.db"),
+            path,
             clock=reactor,
             server_name="bench",
             random=secrets.token_bytes,
@@ -115,7 +117,8 @@ async def measure(reactor: Any, options: argparse.Namespace, in_flight: int, bus
         )
         await store.start()
         await store.write(make_room)
-        load = Load(store, options.messages if in_flight > 1 else options.messages // 10, in_flight)
+        messages = options.messages if in_flight > 1 else options.messages // 10
+        load = Load(store, messages, in_flight, "x" * options.rtf or None)
         other = Busy(reactor) if busy else None
         before, cpu = time.perf_counter(), time.process_time()
         await load.start()
@@ -132,6 +135,7 @@ async def measure(reactor: Any, options: argparse.Namespace, in_flight: int, bus
             + (f", {other.turns / seconds:.0f} turns/s" if other else "")
         )
         await store.stop()
+        print(f"{' ':15s}{os.path.getsize(path) / len(waits):8.0f} bytes of the store a post")
 
 
 async def main(reactor: Any, options: argparse.Namespace) -> None:
@@ -146,6 +150,7 @@ async def main(reactor: Any, options: argparse.Namespace) -> None:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rtf", type=int, default=0, help="bytes of formatted text with each post")
     parser.add_argument("--in-flight", type=int, action="append")
     parser.add_argument("--switch-interval", type=float, action="append", default=[])
     parser.add_argument("--folder", help="where the store is made; it should be on the disk that counts")

@@ -142,8 +142,11 @@ create table room_roles (
 ) without rowid;
 create index room_roles_by_principal on room_roles (principal_id);
 
--- Clustered by room: reading a room's last messages touches neighbouring pages only.
+-- Not clustered by room: in a table without rowid SQLite keeps only the first kilobyte of a row in place, so
+-- that each message with RTF took a page of its own, twice the space (bench/append.py --rtf 1500). row_id has
+-- no meaning but to SQLite; a full-text index needs it.
 create table messages (
+    row_id integer primary key,
     room_id integer not null,
     chat_id integer not null,
     ts integer not null,
@@ -151,8 +154,8 @@ create table messages (
     alert integer not null default 0,
     chat text not null,
     rtf text,
-    primary key (room_id, chat_id)
-) without rowid;
+    unique (room_id, chat_id)
+);
 
 -- Who is in which room, one row a user, room and server; rows of a dead run are closed with a part event.
 create table participants (

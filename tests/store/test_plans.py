@@ -1,0 +1,77 @@
+"""How SQLite finds what is asked for often: plans, not times, so that the tests tell the same everywhere."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pchat.interfaces import Row, SqlValue
+from pchat.store.messages import last_messages, messages_between
+from pchat.store.rooms import delete_room
+from pchat.store.schema import find_steps, upgrade_sqlite
+
+
+class Explained:
+    """A transaction that runs nothing and notes how each statement would be run."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.plan: list[str] = []
+
+    async def query(self, sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        rows = self._connection.execute("explain query plan " + sql.replace("%s", "?"), args)
+        self.plan += [row[3] for row in rows]
+        return []
+
+    async def run(self, sql: str, args: Sequence[SqlValue] = ()) -> int:
+        await self.query(sql, args)
+        return 0
+
+    async def run_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        for args in rows:
+            await self.query(sql, args)
+
+
+class Plans(SynchronousTestCase):
+    """What reading a room's messages costs."""
+
+    def setUp(self) -> None:
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.addCleanup(self.connection.close)
+        upgrade_sqlite(self.connection, find_steps("sqlite"))
+        self.txn = Explained(self.connection)
+
+    def plan_of(self, body: Coroutine[Any, Any, Any]) -> list[str]:
+        with self.assertRaises(StopIteration):
+            body.send(None)
+        return self.txn.plan
+
+    def test_last_messages(self) -> None:
+        """Joining a room reads its newest messages off an index, backwards: nothing is searched or sorted."""
+        [step] = self.plan_of(last_messages(self.txn, 1, 25))
+        self.assertRegex(step, r"^SEARCH messages USING INDEX \w+ \(room_id=\?\)$")
+
+    def test_messages_between(self) -> None:
+        """A missing stretch is read off the same index, however long the history."""
+        [step] = self.plan_of(messages_between(self.txn, 1, 100, 120))
+        self.assertRegex(
+            step, r"^SEARCH messages USING INDEX \w+ \(room_id=\? AND chat_id>\? AND chat_id<\?\)$"
+        )
+
+    def test_removing_a_room(self) -> None:
+        """Removing a room does not read the messages of all the others."""
+        steps = self.plan_of(delete_room(self.txn, 1))
+        self.assertTrue(all(step.startswith("SEARCH") for step in steps if " messages " in step), steps)
+        self.assertTrue(any(" messages " in step for step in steps))
+
+    def test_a_message_has_a_number_of_its_own(self) -> None:
+        """What indexes messages by their text needs one number for each, and a number in a room is taken once."""
+        insert = "insert into messages (room_id, chat_id, ts, author_id, chat) values (?, ?, 0, 1, 'x')"
+        self.connection.executemany(insert, [(1, 1), (2, 1), (1, 2)])
+        rows = self.connection.execute("select row_id, room_id, chat_id from messages order by row_id")
+        self.assertEqual(rows.fetchall(), [(1, 1, 1), (2, 2, 1), (3, 1, 2)])
+        with self.assertRaises(sqlite3.IntegrityError):
+            self.connection.execute(insert, (1, 2))
