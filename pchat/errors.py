@@ -95,6 +95,24 @@ class OperatorError(PchatError):
     """Something an operator typed or configured is refused; the text says what to do."""
 
 
+class StoreInUse(OperatorError):
+    """Another process works on the store; it may be done in a moment, or be a server.
+
+    Args:
+        store: The store's file.
+        pid: The process, None if it has not told yet.
+    """
+
+    def __init__(self, store: str, pid: int | None) -> None:
+        super().__init__(store, pid)
+        self.store = store
+        self.pid = pid
+
+    def __str__(self) -> str:
+        who = "another process" if self.pid is None else f"process {self.pid}"
+        return f"{self.store} is in use by {who}; stop the server, or work through its admin socket"
+
+
 class ConfigError(OperatorError):
     """A configuration key is unknown, missing or of the wrong kind.
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pchat.admin.routes import Answer
 from pchat.config import Config
-from pchat.errors import OperatorError
+from pchat.errors import OperatorError, StoreInUse
 
 #: Seconds to wait for an answer; changes take milliseconds, a store in doubt may take several seconds.
 ANSWER_SECONDS = 60.0
@@ -138,19 +138,13 @@ def open_door(
             raise OperatorError(f"{path}: {error.strerror or error}") from error
         try:
             return _offline(config)
-        except OperatorError as error:
-            if not _in_use(error):
-                raise
+        except StoreInUse as error:
             if now() >= end:
                 raise OperatorError(
                     f"{error}; but nothing answers at {path}: the server may be starting or stopping,"
                     " or another pchatctl at work"
                 ) from error
         pause(PAUSE_SECONDS)
-
-
-def _in_use(error: OperatorError) -> bool:
-    return isinstance(error.__cause__, BlockingIOError)  # what flock says of a lock that is held
 
 
 def _offline(config: Config) -> Door:

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from pchat.errors import OperatorError
+from pchat.errors import OperatorError, StoreInUse
 
 #: Verifiers and messages are in these files.
 PRIVATE_MODE = 0o600
@@ -42,19 +42,21 @@ class StoreLock:
         """Take the lock.
 
         Raises:
-            OperatorError: Another process has it; the text tells which.
+            StoreInUse: Another process has it.
+            OperatorError: The lock's file is not accessible.
         """
         descriptor = open_private(self._path)
         try:
             # flock, not lockf: the latter is lost as soon as anything in this process closes the file.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 32).strip()
             os.close(descriptor)
-            raise OperatorError(
-                f"{self._store} is in use by process {holder}; "
-                "stop the server, or work through its admin socket"
-            ) from error
+            # The holder writes its number a moment after it took the lock.
+            raise StoreInUse(os.fspath(self._store), int(holder) if holder.isdigit() else None) from error
+        except OSError as error:
+            os.close(descriptor)
+            raise OperatorError(f"{self._path}: {error.strerror}") from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, b"%d\n" % os.getpid())
         self._descriptor = descriptor

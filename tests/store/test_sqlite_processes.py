@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 import pchat
-from pchat.errors import OperatorError
+from pchat.errors import StoreInUse
 from pchat.store.sqlite import SqliteStore
 from pchat.testing.store import counting_random
 from tests.store.support import make_rooms, temporary_path
@@ -112,7 +112,8 @@ class Processes(SynchronousTestCase):
         """A tool that wants the store of a running server is told its process, and may work after it."""
         process = self.child("hold")
         self.assertEqual(self.output(process).readline(), "open\n")
-        error = self.failureResultOf(self.store().start(), OperatorError)
+        error = self.failureResultOf(self.store().start(), StoreInUse)
+        self.assertEqual(error.value.pid, process.pid)
         self.assertIn(f"process {process.pid};", str(error.value))
         process.kill()
         process.wait()
