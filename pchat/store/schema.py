@@ -127,6 +127,31 @@ def sqlite_version(connection: sqlite3.Connection) -> StoreVersion:
     return StoreVersion(version, compat)
 
 
+def check_domain(connection: sqlite3.Connection, domain: str) -> None:
+    """Refuse a store that was begun for another SIP domain; nothing is changed, not even the schema.
+
+    Args:
+        connection: Of a store of any version, an empty one too.
+        domain: The configured domain, in lower case.
+
+    Raises:
+        OperatorError: It is another one.
+    """
+    if sqlite_version(connection).version == 0:
+        return
+    kept = connection.execute("select domain from store_info").fetchone()[0]
+    if kept not in {"", domain}:
+        raise OperatorError(
+            f"the store belongs to the domain {kept}, not {domain}: set domain to {kept!r} in [server], or "
+            "set data to another directory for a store of its own"
+        )
+
+
+def keep_domain(connection: sqlite3.Connection, domain: str) -> None:
+    """Write the SIP domain into a store that has none yet."""
+    connection.execute("update store_info set domain = ? where domain = ''", (domain,))
+
+
 def upgrade_sqlite(connection: sqlite3.Connection, steps: Sequence[Step]) -> StoreVersion:
     """Apply the steps that an SQLite store lacks, each in a transaction of its own.
 

@@ -58,6 +58,7 @@ class SqliteStore:
         random: Source of unpredictable bytes.
         threads: The reactor; not needed with ``inline``.
         inline: Run everything at once in the calling thread: for tools while no server runs, and for tests.
+        domain: The SIP domain that the store must belong to, kept at the first start; None does not ask.
         record_events: Whether compliance events are written.
         busy_seconds: How long to wait for another process's lock on the file.
         queue_limit: How many messages and bodies may wait.
@@ -75,6 +76,7 @@ class SqliteStore:
         random: Random,
         threads: IThreads | None = None,
         inline: bool = False,
+        domain: str | None = None,
         record_events: bool = True,
         busy_seconds: float = BUSY_SECONDS,
         queue_limit: int = QUEUE_LIMIT,
@@ -92,6 +94,7 @@ class SqliteStore:
             self._path,
             clock=clock,
             server_name=server_name,
+            domain=domain,
             record_events=record_events,
             busy_seconds=busy_seconds,
             connect=connect,
@@ -118,7 +121,8 @@ class SqliteStore:
         """Open the store and apply missing schema steps.
 
         Raises:
-            OperatorError: Another process has it, it is too new, no chat store, or not accessible.
+            StoreInUse: Another process has it.
+            OperatorError: It is too new, no chat store, of another domain, or not accessible.
             StoreUnavailable: The disk is in the way.
         """
         if self._threads is not None:

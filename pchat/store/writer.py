@@ -16,7 +16,7 @@ from pchat.store.connection import Connect
 from pchat.store.jobs import AppendJob, BodyJob, Job, Piece, pieces
 from pchat.store.lock import open_private
 from pchat.store.messages import Appended
-from pchat.store.schema import StoreVersion, find_steps, upgrade_sqlite
+from pchat.store.schema import StoreVersion, check_domain, find_steps, keep_domain, upgrade_sqlite
 from pchat.store.transaction import DirectTransaction, drive, own_error, primary_code, translated_error
 from pchat.ticks import from_unix
 
@@ -45,6 +45,7 @@ class GroupWriter:
         path: File, or ``:memory:``.
         clock: Tells the time of messages.
         server_name: Name of our row in ``servers``.
+        domain: The SIP domain that the store must belong to; None does not ask.
         record_events: Whether compliance events are written.
         busy_seconds: How long to wait for another process's lock.
         connect: Opens a connection.
@@ -58,6 +59,7 @@ class GroupWriter:
         *,
         clock: IReactorTime,
         server_name: str,
+        domain: str | None,
         record_events: bool,
         busy_seconds: float,
         connect: Connect,
@@ -65,6 +67,7 @@ class GroupWriter:
         self._path = path
         self._clock = clock
         self._server_name = server_name
+        self._domain = None if domain is None else domain.lower()
         self._record_events = record_events
         self._busy_seconds = busy_seconds
         self._connect = connect
@@ -79,7 +82,7 @@ class GroupWriter:
         """Open the store, bring its schema up to date and enter our row.
 
         Raises:
-            OperatorError: The store is too new, no chat store, or not accessible.
+            OperatorError: The store is too new, no chat store, of another domain, or not accessible.
             StoreUnavailable: The disk or another process is in the way.
         """
         if self._path != ":memory:":
@@ -87,7 +90,11 @@ class GroupWriter:
             os.close(open_private(Path(self._path)))
         try:
             connection = self.usable_connection()
+            if self._domain is not None:
+                check_domain(connection, self._domain)
             self.version = upgrade_sqlite(connection, find_steps("sqlite"))
+            if self._domain is not None:
+                keep_domain(connection, self._domain)
             now = from_unix(self._clock.seconds())
             row = (self._server_name, now, now, self._record_events)
             self.server_id = connection.execute(_ENTER, row).fetchall()[0][0]

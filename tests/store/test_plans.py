@@ -68,7 +68,7 @@ class Plans(SynchronousTestCase):
         self.assertTrue(any(" messages " in step for step in steps))
 
     def test_a_message_has_a_number_of_its_own(self) -> None:
-        """What indexes messages by their text needs one number for each, and a number in a room is taken once."""
+        """What indexes messages by text needs one number for each; a number in a room is taken once."""
         insert = "insert into messages (room_id, chat_id, ts, author_id, chat) values (?, ?, 0, 1, 'x')"
         self.connection.executemany(insert, [(1, 1), (2, 1), (1, 2)])
         rows = self.connection.execute("select row_id, room_id, chat_id from messages order by row_id")

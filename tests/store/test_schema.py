@@ -124,3 +124,51 @@ class StoresOfOtherVersions(SynchronousTestCase):
         self.successResultOf(store.start())
         self.assertEqual(store.describe()["schema_version"], 99)
         self.successResultOf(store.stop())
+
+
+class Domains(SynchronousTestCase):
+    """A store belongs to the SIP domain that it was begun for."""
+
+    def setUp(self) -> None:
+        self.path = temporary_path(self)
+
+    def store(self, domain: str | None, name: str = "x") -> SqliteStore:
+        return SqliteStore(
+            self.path, clock=Clock(), server_name=name, random=counting_random(), inline=True, domain=domain
+        )
+
+    def runs_with(self, domain: str | None) -> None:
+        store = self.store(domain)
+        self.successResultOf(store.start())
+        self.successResultOf(store.stop())
+
+    def kept(self, sql: str) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.path)
+        self.addCleanup(connection.close)
+        return connection.execute(sql).fetchall()
+
+    def test_another_domain_is_refused(self) -> None:
+        """A server configured for another domain is told in one line what to do, and changes nothing."""
+        self.runs_with("example.com")
+        for _ in range(2):
+            error = self.failureResultOf(self.store("example.org", "y").start(), OperatorError)
+            told = str(error.value)
+            self.assertNotIn("\n", told)
+            for word in ("example.com", "example.org", "[server]", "data"):
+                self.assertIn(word, told)
+        self.assertEqual(self.kept("select name from servers"), [("x",)])
+        self.runs_with("example.com")
+
+    def test_spelling_is_not_another_domain(self) -> None:
+        """Domains are the same in any case."""
+        self.runs_with("Example.COM")
+        self.runs_with("example.com")
+        self.assertEqual(self.kept("select domain from store_info"), [("example.com",)])
+
+    def test_who_does_not_ask(self) -> None:
+        """A tool that names no domain works on any store, and leaves the domain to the first server."""
+        self.runs_with(None)
+        self.assertEqual(self.kept("select domain from store_info"), [("",)])
+        self.runs_with("example.com")
+        self.runs_with(None)
+        self.assertEqual(self.kept("select domain from store_info"), [("example.com",)])

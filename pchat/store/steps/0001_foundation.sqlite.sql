@@ -2,11 +2,13 @@
 -- Everything that outlives the process. Times are ticks (pchat.ticks); booleans are 0 and 1.
 -- Columns named *_folded hold a name after NFC and case folding; that is where "unique" is meant.
 
--- Steps that this store has had, and the lowest version that a server must know to use it.
+-- Steps that this store has had, and the lowest version that a server must know to use it. The SIP domain is
+-- part of every URI of a room that clients and archives know; empty until a server starts for the first time.
 create table store_info (
     only_row integer primary key check (only_row = 1),
     version integer not null,
-    compat integer not null
+    compat integer not null,
+    domain text not null default ''
 );
 insert into store_info (only_row, version, compat) values (1, 0, 0);
 
