@@ -59,8 +59,8 @@ class Sink:
     def probe(self, connection: SipConnection) -> None:
         self.told.append(("probe", None))
 
-    def connection_lost(self, connection: SipConnection, reason: str) -> None:
-        self.told.append(("lost", reason))
+    def connection_ended(self, connection: SipConnection) -> None:
+        self.told.append(("ended", connection.connected))
 
     def names(self) -> list[str]:
         """Take what was told since the last call."""
@@ -301,7 +301,7 @@ class Responses(Case):
         """Who waits when the connection is lost is told so; after the sink, which ends the dialogs."""
         self.lose()
         self.assertEqual(self.receiver.told, [("missing", 7)])
-        self.assertEqual((self.sink.names(), self.negotiation.abandoned), (["lost"], 1))
+        self.assertEqual((self.sink.names(), self.negotiation.abandoned), (["ended"], 1))
 
     def test_our_requests(self) -> None:
         """A request of ours is signed in a signed session and its answer goes to who asked."""
@@ -468,8 +468,9 @@ class Ending(Case):
         self.connection.close("again")
         self.assertEqual(self.written(), b"last words")
         self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.sink.told, [("ended", False)])
         self.lose()
-        self.assertEqual(self.sink.told, [("lost", "enough")])
+        self.assertEqual(self.sink.names(), ["ended"])
 
     def test_close_that_never_finishes(self) -> None:
         """A peer that does not let the connection end is cut off after a while."""
@@ -479,10 +480,27 @@ class Ending(Case):
         self.clock.advance(0.1)
         self.assertTrue(self.transport.aborted)
 
+    def test_told_when_nothing_follows(self) -> None:
+        """Who was in rooms has left them when his connection is being closed, however long that takes."""
+        receiver = Receiver()
+        self.connection.expect_response("E476g323", 7, "INFO", receiver)
+        self.connection.close("enough")
+        self.assertFalse(self.connection.connected)
+        self.assertEqual(self.sink.told, [])
+        self.clock.advance(0)
+        self.assertEqual((self.sink.names(), receiver.told), (["ended"], [("missing", 7)]))
+
+    def test_hurry(self) -> None:
+        """Whoever must go soon is cut off sooner."""
+        self.connection.close("disabled", within=1.0)
+        self.clock.advance(1.0)
+        self.assertTrue(self.transport.aborted)
+
     def test_no_timer_is_left(self) -> None:
         """A connection that has ended leaves nothing behind in the reactor."""
         self.connection.close("enough")
         self.lose()
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertFalse(self.connection.connected)
         self.assertFalse(self.transport.aborted)
@@ -496,7 +514,8 @@ class Ending(Case):
         self.assertEqual(self.written(), b"")
         self.assertTrue(self.transport.aborted)
         self.lose()
-        self.assertEqual(self.sink.told, [("lost", "slow reader")])
+        self.clock.advance(0)
+        self.assertEqual(self.sink.names(), ["ended"])
 
     def test_transport_ends(self) -> None:
         """When the transport wants no more, what was gathered is dropped."""
