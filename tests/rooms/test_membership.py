@@ -313,16 +313,20 @@ class Endpoints(Case):
         self.phone.part(self.lobby)
         self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby left"])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(
         steps=st.lists(
-            st.tuples(st.integers(0, 2), st.sampled_from(["join", "part", "go", "fail", "time", "hang up"])),
-            max_size=24,
+            st.tuples(
+                st.integers(0, 2),
+                st.sampled_from(["join", "other", "both", "part", "go", "fail", "time", "hang up"]),
+            ),
+            max_size=30,
         )
     )
     def test_any_overlap(self, steps: list[tuple[int, str]]) -> None:
         """However endpoints come, go and fail, the archive tells a user's joins and parts in turn."""
         world = World()
+        world.add_room("Other")
         people = [world.person(name) for name in ("alice", "alice", "bob")]
         world.store.slow = {"joined", "parted"}
         for number, step in steps:
@@ -333,9 +337,12 @@ class Endpoints(Case):
                 world.store.go()
             world.clock.advance(RETRY_SECONDS)
         world.settle(*(person for person in people if not person.lost))
-        self.check(world, people)
+        for room in world.parts.base.tree.rooms():
+            self.check(world, people, room)
+        self.assertEqual(world.parts.membership.unrecorded_parts, 0)
 
     def step(self, world: World, person: Person, step: str) -> None:
+        other = next(room for room in world.parts.base.tree.rooms() if room.name == "Other")
         if step in {"go", "fail"}:
             if world.store.waiting:
                 world.store.go(failing=step == "fail")
@@ -345,24 +352,26 @@ class Endpoints(Case):
             pass
         elif step == "hang up":
             person.lose()
+        elif step == "part":
+            person.part(world.lobby)
         else:
-            getattr(person, step)(world.lobby)
+            person.join(*{"join": [world.lobby], "other": [other], "both": [other, world.lobby]}[step])
 
-    def check(self, world: World, people: list[Person]) -> None:
-        roster = world.parts.rosters.find(world.lobby.id)
-        inside = set() if roster is None else {session.user.name for session in roster.sessions}
+    def check(self, world: World, people: list[Person], room: Room) -> None:
+        """The archive's last word on each user, the roster and the sessions agree."""
+        roster = world.parts.rosters.find(room.id)
+        sessions = () if roster is None else roster.sessions
+        inside = {session.user.name for session in sessions}
         for name in ("alice", "bob"):
-            kinds = [event.split()[0] for event in world.events("join", "part") if event.split()[1] == name]
+            events = [event.split() for event in world.events("join", "part")]
+            kinds = [kind for kind, user, where, *_ in events if (user, where) == (name, room.name)]
             expected = ["join", "part"] * (len(kinds) // 2 + 1)
             self.assertEqual(kinds, expected[: len(kinds)], name)
             self.assertEqual(len(kinds) % 2 == 1, name in inside, name)
-        self.assertEqual(world.parts.membership.unrecorded_parts, 0)
         for person in people:
             if not person.lost:
-                self.assertEqual(
-                    world.lobby.id in person.session.rosters,
-                    person.session in (roster.sessions if roster else ()),
-                )
+                self.assertIsNone(person.session.queue._waiting or None)
+                self.assertEqual(room.id in person.session.rosters, person.session in sessions)
 
 
 class ServerSide(Case):
