@@ -32,6 +32,8 @@ log = Logger()
 
 #: Body of a message before sign-in, bytes: REGISTER and OPTIONS have none, and strangers may be many.
 STRANGER_BODY_BYTES = 16 * 1024
+#: Answers that one reactor turn may produce for a connection, in `ConnectionLimits.unsent_bytes`.
+TURN_FACTOR = 4
 
 
 @frozen
@@ -116,6 +118,7 @@ class SipConnection(StreamProtocol):
         self._stream = MessageStream(limits.stream)
         self._stream.body_bytes = min(STRANGER_BODY_BYTES, limits.stream.body_bytes)
         self._outgoing: list[bytes] = []
+        self._answered_bytes = 0
         self._scheduled = False
         self._paused = False
         self._holds = 0
@@ -236,6 +239,12 @@ class SipConnection(StreamProtocol):
     def _send_response(self, response: Response, *, signed: bool = True) -> None:
         if signed and self.association is not None and response.status >= 200:
             response.headers.set("Authentication-Info", self.association.authentication_info(response))
+        if response.body:
+            # A peer's request of 500 bytes may have an answer of megabytes, and a segment holds a hundred.
+            self._answered_bytes += len(response.body)
+            if self._answered_bytes > TURN_FACTOR * self.limits.unsent_bytes:
+                self.abort(f"asks for too much at once: {self._answered_bytes} bytes of answers")
+                return
         self.send(response.to_bytes())
 
     def start_request(self, request: Request, receiver: object | None) -> None:
@@ -264,6 +273,7 @@ class SipConnection(StreamProtocol):
                 self.abort(f"slow reader: {waiting} bytes wait for it")
             return
         outgoing, self._outgoing = self._outgoing, []
+        self._answered_bytes = 0
         if outgoing:
             self.transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
 

@@ -331,6 +331,29 @@ class OfEverythingMany(ExhaustionTestCase):
         self.assertIn(b"x" * 30_000, response.body)
         self.assertLess(len(response.body), 100_000)
 
+    def test_the_whole_state_a_hundred_times(self) -> None:
+        """A segment of small requests cannot make the server gather hundreds of megabytes for one client."""
+        attacker = Attacker(self.server)
+        attacker.register()
+        big = "<a>" + "x" * 32_000 + "</a>"
+        for start in range(0, 128, 8):
+            self.publish(attacker, "".join(publication("n", start + n, big) for n in range(8)))
+        body = '<roamingList xmlns="http://schemas.microsoft.com/2006/09/sip/roaming-self">'
+        body += '<roaming type="categories"/></roamingList>'
+        headers = ("Event: vnd-microsoft-roaming-self", "Contact: <sip:x>", "Supported: ms-benotify")
+        headers += ("Supported: ms-piggyback-first-notify",)
+        headers += ("Content-Type: application/vnd-microsoft-roaming-self+xml",)
+        first = attacker.ask("SUBSCRIBE", *headers, body=body, uri=attacker.uri, call_id="s")
+        self.assertGreater(len(first.body), 4_000_000)
+        to = f"<{attacker.uri}>;tag={first.to.tag}"
+        requests = [
+            attacker.write("SUBSCRIBE", *headers, body=body, uri=attacker.uri, call_id="s", to=to)
+            for _ in range(50)
+        ]
+        attacker.connection.send(b"".join(requests))
+        self.assertTrue(attacker.closed)
+        self.assertTrue(attacker.connection.transport.aborted)
+
     def test_clients_come_and_go(self) -> None:
         """After connections, sign-ins, joins and losses nothing is left in any registry."""
         room = add_room(self.server, "Lobby")
