@@ -74,8 +74,13 @@ class ISipConnection(Interface):
     def release() -> None:
         """Undo one `hold`."""
 
-    def close(reason: str) -> None:
-        """Send what is waiting, then close; ``reason`` goes to the log."""
+    def close(reason: str, within: float | None = None) -> None:
+        """Send what is waiting, then close; ``reason`` goes to the log.
+
+        Args:
+            reason: Why.
+            within: Seconds until the connection is cut off, if the peer does not close its side.
+        """
 
     def abort(reason: str) -> None:
         """Close at once, dropping what is waiting; ``reason`` goes to the log."""

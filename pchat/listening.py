@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.internet.threads import deferToThread
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.web.resource import Resource
@@ -142,7 +142,7 @@ class ChatServer(Service):
         config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = open_store(config, self._reactor, token_bytes, self._reactor)
         await self._start_store(self._store)
-        self.parts = parts = await assemble(config, self._store, self._reactor, token_bytes, deferToThread)
+        self.parts = parts = await assemble(config, self._store, self._reactor, token_bytes, self._in_thread)
         addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):
             addresses["sip"].append(self._listen_sip(parts, sip, f"sip.listeners[{number}]"))
@@ -154,6 +154,9 @@ class ChatServer(Service):
         _write_addresses(config.server.run / "listening.json", addresses)
         _calm_garbage_collection()
         log.info("listening: {sip} {web}", sip=addresses["sip"], web=addresses["web"])
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *args)
 
     async def _start_store(self, store: SqliteStore) -> None:
         """Open the store; a `pchatctl` that holds it for a moment is waited for."""
@@ -220,7 +223,7 @@ class ChatServer(Service):
         async def status() -> dict[str, Any]:
             return {"listeners": self.addresses, **await parts.status()}
 
-        return admin_site(AdministrationApi(parts.base, status))
+        return admin_site(AdministrationApi(parts.base, status), self._reactor)
 
     def reload(self) -> None:
         """Read certificates again for connections to come."""

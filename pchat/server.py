@@ -23,9 +23,12 @@ from pchat.config import Config
 from pchat.directory.credentials import StoredCredentials
 from pchat.directory.local import LocalDirectory
 from pchat.fanout.feed import Feeds
+from pchat.frontend.addresses import Addresses
+from pchat.frontend.chat_dialogs import ChatDialogs
+from pchat.frontend.connections import Connections
 from pchat.frontend.front_end import FrontEnd
 from pchat.frontend.provisioning import ChatAddresses
-from pchat.frontend.user_agent import Addresses, UserAgent
+from pchat.frontend.user_agent import UserAgent
 from pchat.interfaces import Random
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
@@ -158,7 +161,7 @@ class Parts:
         self._make_service()
         self._make_front_end()
         base.administration.observe(self.service)
-        base.administration.observe(self.user_agent)
+        base.administration.observe(self.connections)
 
     # -- rooms and fan-out
 
@@ -168,8 +171,8 @@ class Parts:
         limits = self.config.sip.limits
         envelope_ids = EnvelopeIds(random)
         self.rosters = Rosters(settings.participant_update_limit)
-        self.feeds = Feeds(store, self.rosters, base.directory, envelope_ids)
         blocks = Blocks(self.rosters, access, base.directory, self.web_service_url)
+        self.feeds = Feeds(store, self.rosters, base.directory, blocks, envelope_ids)
         notices = Notices(self.rosters, blocks, base.directory, envelope_ids)
         self.membership = Membership(store, tree, access, self.rosters, blocks, notices, clock, random)
         self.posting = Posting(store, tree, access, settings, self.feeds, random)
@@ -203,6 +206,7 @@ class Parts:
             history,
             Search(tree, access, settings, blocks),
             notices,
+            self.feeds,
             envelope_ids,
             clock,
             XmlLimits(body_bytes=limits.body_bytes),
@@ -217,8 +221,16 @@ class Parts:
         self.dialogs = Dialogs(
             random, InfoLimits(limits.outstanding_infos, limits.pending_infos, limits.unsent_bytes)
         )
+        self.connections = Connections(self.addresses, self.front_end, self.dialogs, clock, random)
+        self.chat_dialogs = ChatDialogs(self.addresses, base.directory, self.service, self.dialogs, clock)
         self.user_agent = UserAgent(
-            self.addresses, base.directory, self.front_end, self.service, self.dialogs, clock, random
+            self.host,
+            base.directory,
+            self.front_end,
+            self.connections,
+            self.chat_dialogs,
+            self.dialogs,
+            random,
         )
         self._sign_in = SignInPolicy(
             domain=config.server.domain,
@@ -275,7 +287,7 @@ class Parts:
 
     def sweep(self) -> None:
         """See what ran out of time."""
-        self.user_agent.sweep()
+        self.connections.sweep()
 
     def tell_alive(self) -> Awaitable[Any]:
         """Write down that this server lives."""
@@ -292,11 +304,12 @@ class Parts:
         """Take no new posts and no new sign-ins; the server stops."""
         self.posting.stopping = True
         self.user_agent.stopping = True
+        self.chat_dialogs.stopping = True
 
     def leave(self) -> None:
         """End all sessions and timers."""
         # Closed first: that everybody leaves needs not be told to everybody.
-        self.user_agent.close_all("server stopped")
+        self.connections.close_all("server stopped")
         for dialog in self.dialogs:
             self.dialogs.end(dialog, "server stopped")
         self.front_end.stop()
@@ -310,8 +323,8 @@ class Parts:
             "uptime_seconds": round(self.clock.seconds() - self.started_at),
             "store": store.describe(),
             "sessions": {
-                "connections": sum(1 for _ in self.user_agent.connections()),
-                "users": self.user_agent.signed_in_users,
+                "connections": len(self.connections),
+                "users": self.connections.signed_in_users,
                 "dialogs": len(self.dialogs),
                 "rooms_occupied": sum(1 for roster in self.rosters if len(roster)),
             },

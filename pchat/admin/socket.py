@@ -123,15 +123,11 @@ def _write(request: Request, answer: Answer) -> None:
     request.finish()
 
 
-def admin_site(api: AdministrationApi, clock: IReactorTime | None = None) -> Site:
+def admin_site(api: AdministrationApi, clock: IReactorTime) -> Site:
     """Make the site for the administration socket.
 
     Args:
         api: The interface.
-        clock: Where time-outs come from; by default the process's reactor.
+        clock: Where time-outs come from.
     """
-    if clock is None:
-        from twisted.internet import reactor  # noqa: PLC0415  # only a running server has one
-
-        clock = IReactorTime(reactor)
     return BoundedSite(ApiResource(api, local_actor), LIMITS, clock)

@@ -16,15 +16,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pchat import ticks
 from pchat.sip.dialog import info_payload
 from pchat.store.messages import Appended, StoredMessage, messages_between
-from pchat.xccos.blocks import MessageBlock
 from pchat.xccos.writer import EnvelopeIds, grpchat
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
+    from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
     from pchat.rooms.service import IChatStore
@@ -34,20 +33,6 @@ log = Logger()
 
 #: Messages that may wait for an earlier one to be read; more would mean that the store is far behind.
 HELD_LIMIT = 10_000
-
-
-def message_block(room: Room, message: StoredMessage, author: Principal | None) -> MessageBlock:
-    """Describe a stored message for the wire."""
-    return MessageBlock(
-        room_uri=room.uri,
-        author=author.uri if author else "",
-        authdisp=author.shown_name if author else "",
-        ts=ticks.to_iso(message.ts),
-        chat_id=message.chat_id,
-        alert=bool(message.alert),
-        chat=message.chat,
-        rtf=message.rtf,
-    )
 
 
 @define(eq=False)
@@ -132,16 +117,23 @@ class Feeds:
     Args:
         store: Where missing messages are read.
         rosters: Who is in which room.
-        directory: Authors' names.
+        directory: Authors.
+        blocks: Wire forms.
         envelope_ids: Numbers of our envelopes.
     """
 
     def __init__(
-        self, store: IChatStore, rosters: Rosters, directory: LocalDirectory, envelope_ids: EnvelopeIds
+        self,
+        store: IChatStore,
+        rosters: Rosters,
+        directory: LocalDirectory,
+        blocks: Blocks,
+        envelope_ids: EnvelopeIds,
     ) -> None:
         self._store = store
         self._rosters = rosters
         self._directory = directory
+        self._blocks = blocks
         self._envelope_ids = envelope_ids
         self._by_room: dict[int, Feed] = {}
         self.posts = 0
@@ -168,7 +160,7 @@ class Feeds:
         roster = self._rosters.find(room.id)
         if roster is None:
             return
-        block = message_block(room, message, self._directory.by_id(message.author_id))
+        block = self._blocks.message(room, message, self._directory.by_id(message.author_id))
         # Rendered once; everybody in the room gets the same bytes behind his own header.
         payload = info_payload(grpchat(self._envelope_ids.next(), block))
         self.deliveries += len(roster.sessions)

@@ -5,36 +5,29 @@ Source: RFC 3261 section 8.2; docs/spec/sip-sign-in.md sections 3 to 6; docs/spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from zope.interface import implementer
 
-from pchat.auth.negotiation import Admitted, Challenged, Verdict
+from pchat.auth.verdicts import Admitted, Challenged, Verdict
 from pchat.directory.people import PrincipalState
 from pchat.errors import OurError, SipRefused, StoreUnavailable
-from pchat.interfaces import IResponseReceiver, Random
-from pchat.rooms.observers import IChangeObserver
+from pchat.frontend.chat_dialogs import ALLOW
+from pchat.interfaces import Random
 from pchat.sip.connection import SipConnection
-from pchat.sip.dialog import Dialog, Dialogs
-from pchat.sip.headers import Headers
 from pchat.sip.message import Request, Response, refusal
-from pchat.sip.uri import SipUri, address_key
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
-    from pchat.directory.people import Principal
+    from pchat.frontend.chat_dialogs import ChatDialogs
+    from pchat.frontend.connections import Connections
     from pchat.frontend.front_end import FrontEnd
-    from pchat.rooms.room import Room
-    from pchat.rooms.service import ChannelService
+    from pchat.sip.dialog import Dialogs
 
 log = Logger()
 
-ALLOW = "REGISTER, SUBSCRIBE, SERVICE, INVITE, ACK, CANCEL, INFO, UPDATE, BYE, OPTIONS"
 #: Methods that SIP knows and we have no use for; anything else is 501.
 KNOWN_METHODS = frozenset({"MESSAGE", "NOTIFY", "BENOTIFY", "PUBLISH", "REFER", "PRACK"})
 #: What may stand in Require and Proxy-Require; pidgin-sipe demands some of these and survives no 420.
@@ -49,184 +42,53 @@ EXTENSIONS = frozenset(
         "timer",
     }
 )
-#: Dialogs of one connection: a lookup and a chat dialog, and as much again while a client reconnects.
-DIALOGS_PER_CONNECTION = 16
 
 
-@frozen
-class Addresses:
-    """What the chat service is called.
-
-    Args:
-        domain: SIP domain of the users.
-        pool_uri: URI of this server's channel service.
-        lookup_uri: URI that clients ask for it.
-        source: Our host name, for ``source=`` in diagnostics.
-    """
-
-    domain: str
-    pool_uri: str
-    lookup_uri: str
-    source: str
-
-    def is_chat_service(self, uri: str) -> bool:
-        """Whether an INVITE to this URI is for us."""
-        return address_key(uri) in {address_key(self.pool_uri), address_key(self.lookup_uri)}
-
-
-@implementer(IResponseReceiver)
-class _Probe:
-    """Waits for the answer to an OPTIONS that asks whether the peer is alive."""
-
-    def __init__(self, connection: SipConnection) -> None:
-        self._connection = connection
-
-    def response_received(self, response: Response, cseq: int) -> None:
-        """Any answer is a sign of life; the connection noted when it came."""
-
-    def response_missing(self, cseq: int) -> None:
-        """Nobody is there any more."""
-        self._connection.close("no answer to a liveness probe")
-
-
-@implementer(IChangeObserver)
 class UserAgent:
     """The server's side of every connection in client mode.
 
     Args:
-        addresses: What the chat service is called.
-        directory: People and whether they may use the service.
+        source: Our host name, as diagnostics show it.
+        directory: People.
         front_end: Registrations, subscriptions and presence.
-        service: The channel service.
+        connections: All connections.
+        chat_dialogs: INVITE and what follows it.
         dialogs: All INVITE dialogs.
-        clock: Time in seconds.
         random: Unpredictable bytes.
     """
 
     def __init__(
         self,
-        addresses: Addresses,
+        source: str,
         directory: LocalDirectory,
         front_end: FrontEnd,
-        service: ChannelService,
+        connections: Connections,
+        chat_dialogs: ChatDialogs,
         dialogs: Dialogs,
-        clock: IReactorTime,
         random: Random,
     ) -> None:
-        self.addresses = addresses
-        self.dialogs = dialogs
+        self.connections = connections
         self.stopping = False
+        self._source = source
         self._directory = directory
         self._front_end = front_end
-        self._service = service
-        self._clock = clock
+        self._chat_dialogs = chat_dialogs
+        self._dialogs = dialogs
         self._random = random
-        self._connections: dict[SipConnection, None] = {}
-        self._by_user: dict[int, dict[SipConnection, None]] = {}
-        self._probes = 0
 
-    # -- connections
+    # -- MessageSink
 
     def connection_made(self, connection: SipConnection) -> None:
         """Count a connection."""
-        self._connections[connection] = None
+        self.connections.made(connection)
 
-    def connection_lost(self, connection: SipConnection, reason: str) -> None:
-        """End all that lived on a connection."""
-        self._connections.pop(connection, None)
-        if connection.user is not None:
-            mine = self._by_user.get(connection.user.id, {})
-            mine.pop(connection, None)
-            if not mine:
-                self._by_user.pop(connection.user.id, None)
-        self.dialogs.connection_lost(connection, "connection lost")
-        self._front_end.connection_lost(connection)
-        if connection.factory is not None:
-            connection.factory.connection_ended(connection.source)
-
-    def connections(self) -> Iterator[SipConnection]:
-        """All open connections."""
-        return iter(list(self._connections))
-
-    @property
-    def signed_in_users(self) -> int:
-        """Users with at least one signed-in connection."""
-        return len(self._by_user)
-
-    def end_user(self, user: Principal, reason: str) -> None:
-        """Close every connection of a user."""
-        for connection in list(self._by_user.get(user.id, ())):
-            log.info(
-                "{peer}: {user} is signed out: {reason}", peer=connection.peer, user=user.uri, reason=reason
-            )
-            connection.close(reason)
-
-    # -- IChangeObserver
-
-    def user_ended(self, principal: Principal, reason: str) -> None:
-        """Close the connections of a user who may no longer be here."""
-        self._front_end.user_ended(principal, reason)
-        self.end_user(principal, reason)
-
-    def user_changed(self, principal: Principal) -> None:
-        """Tell his clients whether chat is on for him now, and his watchers his name."""
-        self._front_end.policy_changed([principal])
-        self._front_end.user_changed(principal)
-
-    def settings_changed(self) -> None:
-        """Tell all clients where rooms are managed now."""
-        self._front_end.policy_changed()
-
-    def room_changed(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def rights_narrowed(self, rooms: Iterable[Room]) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def room_disabled(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def room_removed(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    # -- time
-
-    def close_all(self, reason: str) -> None:
-        """Close every connection; the server stops."""
-        for connection in self.connections():
-            connection.close(reason)
-
-    def sweep(self) -> None:
-        """See what ran out of time; called every few seconds."""
-        now = self._clock.seconds()
-        for connection in self.connections():
-            connection.sweep(now)
-        self.dialogs.sweep(now, self._session_expired)
-
-    def _session_expired(self, dialog: Dialog) -> None:
-        # COMPAT(pidgin-sipe): after a BYE it never invites again; a closed connection it survives.
-        log.info("{peer}: session timer ran out", peer=dialog.connection.peer)
-        dialog.connection.close("session timer ran out")
+    def connection_ended(self, connection: SipConnection) -> None:
+        """End all that lived on a connection that is lost or being closed."""
+        self.connections.ended(connection, "connection lost")
 
     def probe(self, connection: SipConnection) -> None:
         """Ask a silent peer whether it is alive."""
-        user = connection.user
-        if user is None:
-            return
-        self._probes += 1
-        call_id = f"{self._random(8).hex()}@{self.addresses.source}"
-        via = f"SIP/2.0/{connection.transport_name} {connection.local_address};branch=z9hG4bK{call_id[:16]}"
-        headers = Headers(
-            [
-                ("Via", via),
-                ("From", f"<{self.addresses.pool_uri}>;tag={self._random(5).hex()}"),
-                ("To", f"<{user.uri}>"),
-                ("Call-ID", call_id),
-                ("CSeq", "1 OPTIONS"),
-                ("Max-Forwards", "70"),
-            ]
-        )
-        connection.start_request(Request("OPTIONS", user.uri, headers), _Probe(connection))
+        self.connections.probe(connection)
 
     # -- requests
 
@@ -281,7 +143,7 @@ class UserAgent:
         log.info(
             "{peer}: {method} refused: {error}", peer=connection.peer, method=request.method, error=str(error)
         )
-        response = refusal(request, error, self.addresses.source)
+        response = refusal(request, error, self._source)
         if not request.to.tag:
             response.headers.set("To", f"{request.headers.get('To')};tag={self._random(5).hex()}")
         connection.respond(request, response)
@@ -342,7 +204,7 @@ class UserAgent:
             raise SipRefused(403, "Account disabled", close=True)
         if connection.user is None:
             connection.signed_in(user, verdict.association)
-            self._by_user.setdefault(user.id, {})[connection] = None
+            self.connections.signed_in(connection, user)
             log.info("{peer}: {user} signed in", peer=connection.peer, user=user.uri)
         elif connection.user is not user:
             raise SipRefused(403, "This connection belongs to another user", close=True)
@@ -356,7 +218,7 @@ class UserAgent:
     def sip_OPTIONS(self, connection: SipConnection, request: Request) -> Response:
         """Tell what we can: also a peer's probe whether we are alive."""
         if request.to.tag and connection.user is not None:
-            self.dialogs.find(connection, request)
+            self._dialogs.find(connection, request)
         return request.response(
             200,
             headers=[("Allow", ALLOW), ("Accept", "application/sdp, text/plain"), ("Supported", "timer")],
@@ -373,87 +235,25 @@ class UserAgent:
         return answer
 
     def sip_INVITE(self, connection: SipConnection, request: Request) -> Response:
-        """Open a dialog with the chat service."""
-        if request.to.tag:
-            return self._reinvite(connection, request)
-        user = connection.user
-        if user is None:
-            raise SipRefused(403, "Not signed in", close=True)
-        if not self.addresses.is_chat_service(request.to.uri):
-            SipUri.parse(request.uri)
-            raise SipRefused(480, "Temporarily Unavailable", warning="This server carries chat rooms only")
-        if not self._directory.enabled(user):
-            # COMPAT(pidgin-sipe): 404 keeps group chat off without an error dialog.
-            raise SipRefused(404, "Persistent chat is not enabled for this user", diagnostics=20010)
-        if self.stopping:
-            raise SipRefused(503, "Service Unavailable", diagnostics=20000, retry_after=10)
-        if len(self.dialogs.of_connection(connection)) >= DIALOGS_PER_CONNECTION:
-            raise SipRefused(403, "Too many dialogs", diagnostics=20009)
-        dialog = self.dialogs.create(connection, user, request, self._clock.seconds())
-        self._service.open_session(dialog)
-        return self._accept(request, dialog)
-
-    def _accept(self, request: Request, dialog: Dialog) -> Response:
-        headers = [("Contact", f"<{dialog.local_uri}>"), ("Allow", ALLOW), ("Supported", "timer")]
-        headers += [("Record-Route", value) for value in request.headers.get_all("Record-Route")]
-        headers += dialog.session_headers()
-        if request.content_type == "application/sdp" and request.body:
-            return request.response(
-                200,
-                to_tag=dialog.local_tag,
-                headers=headers,
-                content_type="application/sdp",
-                body=_session_description(dialog.connection.local_address),
-            )
-        return request.response(200, to_tag=dialog.local_tag, headers=headers)
-
-    def _reinvite(self, connection: SipConnection, request: Request) -> Response:
-        dialog = self.dialogs.find(connection, request)
-        dialog.check_sequence(request)
-        dialog.refresh(request, self._clock.seconds())
-        return self._accept(request, dialog)
+        """Open or refresh a dialog with the chat service."""
+        return self._chat_dialogs.invite(connection, request)
 
     def sip_ACK(self, connection: SipConnection, request: Request) -> None:
         """Complete an INVITE; there is never an answer to an ACK."""
-        if connection.server_transactions.acknowledge(request):
-            return
-        try:
-            self.dialogs.find(connection, request).acknowledged = True
-        except SipRefused:
-            log.debug("{peer}: ACK without a dialog", peer=connection.peer)
+        self._chat_dialogs.acknowledge(connection, request)
 
     def sip_CANCEL(self, connection: SipConnection, request: Request) -> Response:
-        """An INVITE is always answered before its CANCEL can arrive, so there is nothing to cancel."""
-        if connection.server_transactions.find_invite(request) is None:
-            raise SipRefused(481, "Call/Transaction Does Not Exist")
-        return request.response(200)
+        """Cancel an INVITE."""
+        return self._chat_dialogs.cancel(connection, request)
 
     def sip_INFO(self, connection: SipConnection, request: Request) -> None:
         """A command or a post for the chat service; it answers by itself."""
-        dialog = self.dialogs.find(connection, request)
-        dialog.check_sequence(request)
-        dialog.last_activity = self._clock.seconds()
-        dialog.application.info_received(request)
+        self._chat_dialogs.info(connection, request)
 
     def sip_UPDATE(self, connection: SipConnection, request: Request) -> Response:
         """Refresh the session timer."""
-        dialog = self.dialogs.find(connection, request)
-        dialog.check_sequence(request)
-        dialog.refresh(request, self._clock.seconds())
-        return request.response(200, headers=list(dialog.session_headers()))
+        return self._chat_dialogs.update(connection, request)
 
     def sip_BYE(self, connection: SipConnection, request: Request) -> Response:
-        """End a dialog; its user leaves the rooms he entered by it."""
-        dialog = self.dialogs.find(connection, request)
-        dialog.check_sequence(request)
-        self.dialogs.end(dialog, "left")
-        return request.response(200)
-
-
-def _session_description(local_address: str) -> bytes:
-    host = local_address.rsplit(":", 1)[0].strip("[]")
-    family = "IP6" if ":" in host else "IP4"
-    return (
-        f"v=0\r\no=- 0 0 IN {family} {host}\r\ns=session\r\nc=IN {family} {host}\r\nt=0 0\r\n"
-        "m=message 5060 sip null\r\na=accept-types:text/plain\r\n"
-    ).encode()
+        """End a dialog."""
+        return self._chat_dialogs.bye(connection, request)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pchat import ticks
-from pchat.xccos.blocks import RoomBlock, UserBlock
+from pchat.xccos.blocks import MessageBlock, RoomBlock, UserBlock
 from pchat.xccos.commands import RoomKey
 from pchat.xccos.writer import fib, msg, room_block, room_reference, user_block
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
     from pchat.rooms.session import ChatSession
-    from pchat.xccos.blocks import MessageBlock
+    from pchat.store.messages import StoredMessage
     from pchat.xccos.codes import ResponseCode
 
 
@@ -70,6 +70,20 @@ class Blocks:
     def with_messages(self, room: Room, messages: Sequence[MessageBlock]) -> str:
         """A piece of a room's history."""
         return room_reference(room.uri, "".join(map(msg, messages)), name=room.name)
+
+    @staticmethod
+    def message(room: Room, message: StoredMessage, author: Principal | None) -> MessageBlock:
+        """A stored message; an author who is unknown by now has no name."""
+        return MessageBlock(
+            room_uri=room.uri,
+            author=author.uri if author else "",
+            authdisp=author.shown_name if author else "",
+            ts=ticks.to_iso(message.ts),
+            chat_id=message.chat_id,
+            alert=bool(message.alert),
+            chat=message.chat,
+            rtf=message.rtf,
+        )
 
     def reference(self, room: Room) -> str:
         """A room by its URI alone."""

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from pchat import ticks
 from pchat.errors import CommandRefused
-from pchat.fanout.feed import message_block
 from pchat.store.messages import StoredMessage, last_messages
 from pchat.store.outbox import Event, record
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.commands import Context
 from pchat.xccos.parser import Command
+
+#: Characters of text in one history reply. The largest useful one, 999 ordinary messages, is about 200 kB; a
+#: reply of many stories would hold up everybody else while it is written, and fill the client's memory.
+REPLY_CHARACTERS = 1 << 20
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -29,6 +32,28 @@ if TYPE_CHECKING:
     from pchat.rooms.session import ChatSession
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
+
+
+def newest_that_fit(messages: list[StoredMessage]) -> list[StoredMessage]:
+    """Cut a piece of history to what one reply may hold: the newest messages of it.
+
+    Args:
+        messages: Oldest first.
+
+    Returns:
+        The newest of them, oldest first, at least one if there is any; formatting is given up before
+        messages are.
+    """
+    size = sum(len(message.chat) + len(message.rtf or "") for message in messages)
+    if size <= REPLY_CHARACTERS:
+        return messages
+    plain = [message._replace(rtf=None) for message in messages]
+    left = REPLY_CHARACTERS
+    for position in range(len(plain) - 1, -1, -1):
+        left -= len(plain[position].chat)
+        if left < 0 and position < len(plain) - 1:
+            return plain[position + 1 :]
+    return plain
 
 
 class History:
@@ -82,17 +107,22 @@ class History:
         messages: list[StoredMessage] = []
         if room.logged:
             messages = await self._store.read(last_messages, room.id, count)
+        messages = newest_that_fit(messages)
+        self._check_still_allowed(session, room)
         await self._record(session, room, {"query": "context", "limit": count}, messages)
-        # Rights may have gone while the messages were being read, and the room too.
+        # A right that goes in this very moment leaves a record of a read that was not answered.
+        self._check_still_allowed(session, room)
+        by_id = self._directory.by_id
+        shown = [self._blocks.message(room, message, by_id(message.author_id)) for message in messages]
+        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.with_messages(room, shown))
+
+    def _check_still_allowed(self, session: ChatSession, room: Room) -> None:
+        """Rights may have gone while the messages were being read, and the room too."""
         refused = self._access.refusal_to_read_history(session.user, room)
         if self._tree.room_by_id(room.id) is not room:
             refused = ResponseCode.ERROR_NO_SUCH_NODE
         if refused is not None:
-            raise CommandRefused(refused, wish.room.guid)
-        shown = [
-            message_block(room, message, self._directory.by_id(message.author_id)) for message in messages
-        ]
-        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.with_messages(room, shown))
+            raise CommandRefused(refused, room.guid)
 
     async def _record(
         self, session: ChatSession, room: Room, asked: dict[str, object], messages: list[StoredMessage]

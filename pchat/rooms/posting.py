@@ -5,8 +5,10 @@ Source: docs/spec/persistent-chat-server.md F-7, F-8; docs/spec/xccos.md 3.9; do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
+from attrs import define
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
@@ -34,6 +36,25 @@ STORY_MARK = "[STORY]"
 RTF_FACTOR = 8
 #: Rights may keep changing while a post waits: after so many decisions the author is told to come again.
 DECISIONS = 5
+
+
+@define
+class _Pending:
+    """A post on its way into the store.
+
+    Args:
+        session: The author's.
+        request: The INFO that carried it.
+        post: What he wrote.
+        message_id: Its id for the archive.
+        decisions: How often it was decided that he may.
+    """
+
+    session: ChatSession
+    request: Request
+    post: Post
+    message_id: str
+    decisions: int = 0
 
 
 class Posting:
@@ -81,16 +102,13 @@ class Posting:
             return fail(SipRefused(503, "The server is stopping", diagnostics=BUSY, retry_after=10))
         try:
             self._check_size(post)
-            room = self._room_of(session, post)
-            message_id = self._random(16).hex()
-            appended = self._append(session, room, post, message_id)
+            done = self._append(_Pending(session, request, post, self._random(16).hex()))
         except SipRefused as error:
             return fail(error)
         self.waiting += 1
-        appended.addBoth(self._no_longer_waiting)
-        return appended.addCallback(self._committed, session, request, room, post, message_id, 1)
+        return done.addBoth(self._no_longer_waiting)
 
-    def _no_longer_waiting(self, result: object) -> object:
+    def _no_longer_waiting(self, result: Any) -> Any:
         self.waiting -= 1
         return result
 
@@ -105,8 +123,9 @@ class Posting:
         if post.rtf is not None and len(post.rtf.encode()) > limit * RTF_FACTOR:
             raise SipRefused(413, f"The formatted message is longer than {limit * RTF_FACTOR} bytes")
 
-    def _room_of(self, session: ChatSession, post: Post) -> Room:
-        room = self._tree.room_by_uri(post.chan_uri)
+    def _room_of(self, pending: _Pending) -> Room:
+        session = pending.session
+        room = self._tree.room_by_uri(pending.post.chan_uri)
         if room is None or room.id not in session.rosters:
             # The same words whether the room exists or not: a secret room must not show.
             raise SipRefused(403, "You have not joined this room")
@@ -115,12 +134,12 @@ class Posting:
             raise SipRefused(403, f"You may not post in this room ({refused.symbol})")
         return room
 
-    def _append(
-        self, session: ChatSession, room: Room, post: Post, message_id: str
-    ) -> Deferred[list[AppendOutcome]]:
-        user = session.user
+    def _append(self, pending: _Pending) -> Deferred[None]:
+        """Decide, and offer the message to the store at the revision of the decision."""
+        room = self._room_of(pending)
+        user, post = pending.session.user, pending.post
         message = NewMessage(
-            message_id=message_id,
+            message_id=pending.message_id,
             room_id=room.id,
             room_uri=room.uri,
             room_name=room.name,
@@ -132,36 +151,36 @@ class Posting:
             alert=post.alert,
             logged=room.logged,
             revision=self._tree.revision,
+            detail=_detail(room, post),
         )
-        return self._store.append([message])
+        pending.decisions += 1
+        return self._store.append([message]).addCallback(self._committed, pending, room)
 
     def _committed(
-        self,
-        outcomes: list[AppendOutcome],
-        session: ChatSession,
-        request: Request,
-        room: Room,
-        post: Post,
-        message_id: str,
-        decision: int,
+        self, outcomes: list[AppendOutcome], pending: _Pending, room: Room
     ) -> Deferred[None] | None:
         outcome = outcomes[0]
         if isinstance(outcome, Stale):
-            return self._decide_again(session, request, post, message_id, decision)
-        acknowledge(session, request)
+            # A change of rights was committed before the post: it wins, so the post is decided once more.
+            if pending.decisions >= DECISIONS:
+                raise SipRefused(503, "Chat service busy", diagnostics=BUSY, retry_after=1)
+            return self._append(pending)
         try:
-            self._feeds.of(room).committed(outcome, session.user, post)
+            acknowledge(pending.session, pending.request)
+            self._feeds.of(room).committed(outcome, pending.session.user, pending.post)
         except Exception:
-            # The author has his 200 and the store has the message: nothing may be taken back.
+            # The store has the message: nothing may be taken back.
             log.failure("{room}: message {chat_id} was not delivered", room=room.uri, chat_id=outcome.chat_id)
         return None
 
-    def _decide_again(
-        self, session: ChatSession, request: Request, post: Post, message_id: str, decision: int
-    ) -> Deferred[None]:
-        # A change of rights was committed before the post: it wins, so the post is decided once more.
-        if decision >= DECISIONS:
-            raise SipRefused(503, "Chat service busy", diagnostics=BUSY, retry_after=1)
-        room = self._room_of(session, post)
-        appended = self._append(session, room, post, message_id)
-        return appended.addCallback(self._committed, session, request, room, post, message_id, decision + 1)
+
+def _detail(room: Room, post: Post) -> str:
+    """Tell the archive what the text alone does not show; its formatting is not archived."""
+    detail: dict[str, bool] = {}
+    if post.alert:
+        detail["alert"] = True
+    if post.chat.startswith(STORY_MARK):
+        detail["story"] = True
+    if not room.logged:
+        detail["logged"] = False
+    return json.dumps(detail, separators=(",", ":"))

@@ -114,6 +114,9 @@ class Roster:
             became normal again just now.
         """
         user_id = self.sessions.pop(session)
+        # Who comes again while the room is large knows as little as anybody who comes then.
+        if session in self._early:
+            self._early -= {session}
         count = self._endpoints[user_id] - 1
         if count:
             self._endpoints[user_id] = count

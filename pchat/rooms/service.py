@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from pchat.directory.people import Principal
+    from pchat.fanout.feed import Feeds
     from pchat.rooms.access import Access
     from pchat.rooms.history import History
     from pchat.rooms.membership import Membership
@@ -97,6 +98,7 @@ class ChannelService:
         rosters: Who is in which room.
         membership, posting, history, search: The command families.
         notices: Tells people in rooms.
+        feeds: Live messages.
         envelope_ids: Numbers of our envelopes.
         clock: Server time.
     """
@@ -113,6 +115,7 @@ class ChannelService:
         history: History,
         search: Search,
         notices: Notices,
+        feeds: Feeds,
         envelope_ids: EnvelopeIds,
         clock: IReactorTime,
         xml_limits: XmlLimits,
@@ -131,6 +134,7 @@ class ChannelService:
         self._history = history
         self._search = search
         self._notices = notices
+        self._feeds = feeds
         self._clock = clock
 
     # -- sessions
@@ -260,6 +264,7 @@ class ChannelService:
     def room_removed(self, room: Room) -> None:
         """Put everybody out of a room that no longer exists."""
         self._membership.empty(room)
+        self._feeds.forget(room)
 
     def user_ended(self, principal: Principal, reason: str) -> None:
         """His connections are closed by the front end, and his sessions end with them."""

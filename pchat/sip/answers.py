@@ -65,8 +65,9 @@ def read_answer(head: bytes) -> Response | None:
     number, _, method = _line(head, cseq_at).partition(b" ")
     if not number.isdigit() or len(number) > _DIGITS:
         return None
-    response = Response(200, "OK", LateHeaders(head))
     try:
+        reason = _line(head, len(ANSWER_START)).decode("ascii")
+        response = Response(200, reason, LateHeaders(head))
         response.call_id = _line(head, at).decode("ascii")
         # The quick way to make a named tuple: its own constructor takes a microsecond.
         response.cseq = tuple.__new__(CSeq, (int(number), method.decode("ascii")))

@@ -123,6 +123,8 @@ class SipConnection(StreamProtocol):
         self._paused = False
         self._holds = 0
         self._ending = ""
+        self._end_told = False
+        self._lost = False
         self._sign_in_limit = clock.callLater(limits.sign_in_seconds, self._sign_in_too_late)
         self._close_limit: IDelayedCall | None = None
 
@@ -163,19 +165,32 @@ class SipConnection(StreamProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell everybody who waits for this peer, once."""
-        self.connected = 0
-        text = self._ending or reason.getErrorMessage()
+        self._lost = True
         if not self._ending:
-            self._ending = text
+            self._end(reason.getErrorMessage())
         for limit in (self._sign_in_limit, self._close_limit):
             if limit is not None and limit.active():
                 limit.cancel()
         self._outgoing.clear()
         who = self.user.uri if self.user is not None else "nobody"
-        log.info("{peer}: {user} disconnected: {reason}", peer=self.peer, user=who, reason=text)
+        log.info("{peer}: {user} disconnected: {reason}", peer=self.peer, user=who, reason=self._ending)
+        self._tell_end()
+        if isinstance(self.factory, SipFactory):
+            self.factory.connection_ended(self.source)
+
+    def _end(self, reason: str) -> None:
+        """From now on nothing is sent and nothing received is looked at."""
+        self._ending = reason
+        self.connected = 0
         self.negotiation.abandon()
-        self.sink.connection_lost(self, text)
-        self._client_transactions.abandon()
+        # In a moment, since whoever closes a connection may be in the middle of a room's roster.
+        self._clock.callLater(0, self._tell_end)
+
+    def _tell_end(self) -> None:
+        if not self._end_told:
+            self._end_told = True
+            self.sink.connection_ended(self)
+            self._client_transactions.abandon()
 
     def pauseProducing(self) -> None:
         """The socket takes no more for now: gather."""
@@ -289,32 +304,38 @@ class SipConnection(StreamProtocol):
         if self._holds == 0 and not self._ending:
             self.transport.resumeProducing()
 
-    def close(self, reason: str) -> None:
-        """Send what is waiting, then close."""
+    def close(self, reason: str, within: float | None = None) -> None:
+        """Send what is waiting, then close.
+
+        Args:
+            reason: For the log.
+            within: Seconds until it is cut off; by default as long as an answer may take.
+        """
         if self._ending:
             return
         self._paused = False
         self.flush()
-        self._ending = reason
+        self._end(reason)
         self.transport.unregisterProducer()
         if self._holds:
             # A transport that does not read would not see the other side's end of stream.
             self.transport.resumeProducing()
         self.transport.loseConnection()
         # A peer that never reads its last bytes must not keep the descriptor.
-        self._close_limit = self._clock.callLater(self.limits.response_seconds, self._abort_if_still_open)
+        seconds = self.limits.response_seconds if within is None else within
+        self._close_limit = self._clock.callLater(seconds, self._abort_if_still_open)
 
     def abort(self, reason: str) -> None:
         """Close at once."""
         if self._ending:
             return
         log.warn("{peer}: dropped: {reason}", peer=self.peer, reason=reason)
-        self._ending = reason
         self._outgoing.clear()
+        self._end(reason)
         self.transport.abortConnection()
 
     def _abort_if_still_open(self) -> None:
-        if self.connected:
+        if not self._lost:
             self.transport.abortConnection()
 
     # -- time

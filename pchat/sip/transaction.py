@@ -166,7 +166,8 @@ class ClientTransactions:
             receiver: A `pchat.interfaces.IResponseReceiver`. One that waited under the same key
                 is told that its response is missing, since it could not be told apart any more.
         """
-        key = (call_id, CSeq(cseq, method))
+        # A plain pair equals the CSeq of the response, and is made in a fraction of its time.
+        key = (call_id, (cseq, method))
         earlier = self._waiting.pop(key, None)
         self._waiting[key] = (receiver, self._seconds() + self._timeout)
         if earlier is not None:

@@ -80,7 +80,7 @@ class FakeConnection:
         """Count back."""
         self.holds -= 1
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, within: float | None = None) -> None:
         """Note the reason; whatever is sent from now on is lost."""
         if self.closed is None:
             self.closed = reason

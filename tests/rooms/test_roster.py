@@ -33,6 +33,7 @@ class World:
     def __init__(self, limit: int) -> None:
         self.roster = Roster(cast(Any, object()), limit)
         self.inside: list[Endpoint] = []
+        self.outside: list[Endpoint] = []
 
     def present(self) -> set[int]:
         return {endpoint.user.id for endpoint in self.inside}
@@ -48,6 +49,7 @@ class World:
     def part(self, endpoint: Endpoint) -> None:
         tell, catch_up = self.roster.remove(cast(Any, endpoint))
         self.inside.remove(endpoint)
+        self.outside.append(endpoint)
         if tell:
             for other in self.inside:
                 other.believes.discard(endpoint.user.id)
@@ -61,6 +63,7 @@ class World:
 
 
 Step = tuple[str, int]
+ACTIONS = ["join", "part", "come again", "limit"]
 
 
 class EverybodyKnows(SynchronousTestCase):
@@ -69,7 +72,7 @@ class EverybodyKnows(SynchronousTestCase):
     @settings(max_examples=300, deadline=None)
     @given(
         limit=st.integers(0, 6),
-        steps=st.lists(st.tuples(st.sampled_from(["join", "part", "limit"]), st.integers(0, 9)), max_size=60),
+        steps=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 9)), max_size=60),
     )
     def test_beliefs_follow_the_truth(self, limit: int, steps: list[Step]) -> None:
         """Joins, parts, second endpoints and new limits in any order leave nobody with a wrong picture."""
@@ -79,6 +82,8 @@ class EverybodyKnows(SynchronousTestCase):
                 world.join(Endpoint(Person(number)))
             elif action == "part" and world.inside:
                 world.part(world.inside[number % len(world.inside)])
+            elif action == "come again" and world.outside:
+                world.join(world.outside.pop(number % len(world.outside)))
             elif action == "limit":
                 world.apply(world.roster.set_limit(number))
             self.assertEqual(set(world.roster.user_ids), world.present())
