@@ -194,7 +194,7 @@ class Parts:
                 display_name=self.config.server.domain,
                 # The same for every server of the domain, as the root category's GUID is.
                 database_version=str(uuid.uuid5(uuid.UUID(tree.root_guid), "database")),
-                room_management_url=f"{self.web_url}/PersistentChat/RM/",
+                room_management_url=self.room_management_url,
                 source=self.host,
             ),
             tree,
@@ -253,7 +253,7 @@ class Parts:
         )
 
     def _chat_addresses(self) -> ChatAddresses:
-        page = self.base.settings.room_management_url or f"{self.web_url}/PersistentChat/RM/"
+        page = self.room_management_url()
         return ChatAddresses(self.addresses.pool_uri, (self.addresses.pool_uri,), page, page)
 
     def make_connection(self, source: str, transport: str) -> SipConnection:
@@ -284,6 +284,10 @@ class Parts:
     def web_service_url(self) -> str:
         """Address of the file web service."""
         return self.web_url + WEB_SERVICE_PATH
+
+    def room_management_url(self) -> str:
+        """Web page where rooms are managed: the operator's own, or that of this server."""
+        return self.base.settings.room_management_url or f"{self.web_url}/PersistentChat/RM/"
 
     def sweep(self) -> None:
         """See what ran out of time."""

@@ -7,6 +7,7 @@ from enum import Enum, IntEnum
 from attrs import define, field
 
 from pchat.rooms.category import Category
+from pchat.rooms.names import fold
 from pchat.store.rooms import RoomRecord
 
 
@@ -94,6 +95,9 @@ class Room:
     created_on: int = 0
     updated_by: str = ""
     updated_on: int = 0
+    #: As searches compare them; folding 33 000 names for each search would take too long.
+    name_folded: str = ""
+    description_folded: str = ""
     members: frozenset[int] = field(default=frozenset())
     managers: frozenset[int] = field(default=frozenset())
     presenters: frozenset[int] = field(default=frozenset())
@@ -124,6 +128,8 @@ class Room:
         self.category = category
         self.name = record.name
         self.description = record.description
+        self.name_folded = fold(record.name)
+        self.description_folded = fold(record.description)
         self.privacy = Privacy(record.privacy)
         self.behavior = Behavior(record.behavior)
         self.invitations = record.invitations

@@ -46,7 +46,7 @@ class Search:
         found = (
             room
             for room in self._tree.rooms()
-            if (text in fold(room.name) or (wish.extended and text in fold(room.description)))
+            if (text in room.name_folded or (wish.extended and text in room.description_folded))
             and self._access.may_see(session.user, room)
         )
         self._answer(session, command, found, wish.max_results)
@@ -64,7 +64,7 @@ class Search:
         limit = self._settings.search_limit
         if wished is not None and 0 < wished < limit:
             limit = wished
-        rooms = sorted(found, key=lambda room: fold(room.name))
+        rooms = sorted(found, key=lambda room: room.name_folded)
         data = "".join(self._blocks.room(room) for room in rooms[:limit])
         session.reply(
             command, ResponseCode.SUCCESS_OK, data + (limit_exceeded() if len(rooms) > limit else "")

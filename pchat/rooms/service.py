@@ -74,7 +74,7 @@ class ServiceInfo:
         pool_uri: Where requests for the channel service go.
         display_name: Friendly name of the pool.
         database_version: GUID that stays with the store.
-        room_management_url: Web page for managing rooms.
+        room_management_url: Tells the web page for managing rooms.
         source: Our host name, for diagnostics.
     """
 
@@ -82,7 +82,7 @@ class ServiceInfo:
     pool_uri: str
     display_name: str
     database_version: str
-    room_management_url: str
+    room_management_url: Callable[[], str]
     source: str
 
 
@@ -204,7 +204,7 @@ class ChannelService:
             root_uri=self._tree.root_uri,
             db_version=self.info.database_version,
             display_name=self.info.display_name,
-            room_management_url=settings.room_management_url or self.info.room_management_url,
+            room_management_url=self.info.room_management_url(),
         )
         session.reply(command, ResponseCode.SUCCESS_OK, server_info(block))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pchat.errors import SipRefused
-from pchat.sip.headers import CSeq
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
