@@ -340,9 +340,12 @@ class OfEverythingMany(ExhaustionTestCase):
             self.publish(attacker, "".join(publication("n", start + n, big) for n in range(8)))
         body = '<roamingList xmlns="http://schemas.microsoft.com/2006/09/sip/roaming-self">'
         body += '<roaming type="categories"/></roamingList>'
-        headers = ("Event: vnd-microsoft-roaming-self", "Contact: <sip:x>", "Supported: ms-benotify")
-        headers += ("Supported: ms-piggyback-first-notify",)
-        headers += ("Content-Type: application/vnd-microsoft-roaming-self+xml",)
+        headers = (
+            "Event: vnd-microsoft-roaming-self",
+            "Contact: <sip:x>",
+            "Supported: ms-benotify, ms-piggyback-first-notify",
+            "Content-Type: application/vnd-microsoft-roaming-self+xml",
+        )
         first = attacker.ask("SUBSCRIBE", *headers, body=body, uri=attacker.uri, call_id="s")
         self.assertGreater(len(first.body), 4_000_000)
         to = f"<{attacker.uri}>;tag={first.to.tag}"
