@@ -22,7 +22,7 @@ ROWS_PER_INSERT = 64
 _INTO_MESSAGES = "insert into messages (room_id, chat_id, ts, author_id, alert, chat, rtf) values "
 _INTO_OUTBOX = (
     "insert into outbox (server_id, server_sequence, event_id, kind, time_ticks, room_id, room_uri, "
-    "room_name, user_id, user_uri, user_name, chat_id, text, detail) values "
+    "room_name, user_id, user_uri, user_name, user_email, chat_id, text, detail) values "
 )
 
 
@@ -142,7 +142,7 @@ def _events(
     return [
         (
             *(server_id, sequence, m.message_id, "post", ts, m.room_id, m.room_uri, m.room_name),
-            *(m.author_id, m.author_uri, m.author_name, chat_id, m.chat, m.detail),
+            *(m.author_id, m.author_uri, m.author_name, m.author_email, chat_id, m.chat, m.detail),
         )
         for sequence, (m, (chat_id, ts)) in enumerate(appended, first)
     ]

@@ -27,6 +27,7 @@ class NewMessage(NamedTuple):
         logged: Whether the room's category keeps history.
         revision: The revision at which it was decided that the author may post.
         detail: A JSON object, kept with the compliance event.
+        author_email: The author's mail address, for the compliance event.
     """
 
     message_id: str
@@ -42,6 +43,7 @@ class NewMessage(NamedTuple):
     logged: bool
     revision: int
     detail: str = "{}"
+    author_email: str = ""
 
 
 class Appended(NamedTuple):

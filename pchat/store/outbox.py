@@ -26,6 +26,7 @@ class Event:
         user_id: Principal who did it, None where there is none.
         user_uri: ``sip:…``.
         user_name: The user's display name at the time.
+        user_email: The user's mail address at the time, empty if none is known.
         chat_id: The message it is about, else 0.
         text: The message's text, else None.
         detail: A JSON object with what else the kind needs.
@@ -40,6 +41,7 @@ class Event:
     user_id: int | None = None
     user_uri: str = ""
     user_name: str = ""
+    user_email: str = ""
     chat_id: int = 0
     text: str | None = None
     detail: str = "{}"
@@ -67,13 +69,13 @@ async def record(txn: ITransaction, server_id: int, events: Sequence[Event]) -> 
     first = rows[0][0] - len(events) + 1
     await txn.run_many(
         "insert into outbox (server_id, server_sequence, event_id, kind, time_ticks, room_id, room_uri, "
-        "room_name, user_id, user_uri, user_name, chat_id, text, detail) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "room_name, user_id, user_uri, user_name, user_email, chat_id, text, detail) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             (
                 *(server_id, sequence, event.event_id, event.kind, event.time_ticks),
                 *(event.room_id, event.room_uri, event.room_name),
-                *(event.user_id, event.user_uri, event.user_name),
+                *(event.user_id, event.user_uri, event.user_name, event.user_email),
                 *(event.chat_id, event.text, event.detail),
             )
             for sequence, event in enumerate(events, first)

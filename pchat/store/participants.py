@@ -28,6 +28,7 @@ class Participation:
         user_id: The user's principal.
         user_uri: ``sip:…``.
         user_name: The user's display name.
+        user_email: The user's mail address, empty if none is known.
     """
 
     event_id: str
@@ -38,6 +39,7 @@ class Participation:
     user_id: int
     user_uri: str
     user_name: str
+    user_email: str = ""
 
     def event(self, kind: str, detail: str = "{}") -> Event:
         """Make the compliance event, ``join`` or ``part``."""
@@ -51,6 +53,7 @@ class Participation:
             user_id=self.user_id,
             user_uri=self.user_uri,
             user_name=self.user_name,
+            user_email=self.user_email,
             detail=detail,
         )
 
@@ -108,7 +111,8 @@ async def close_dead_runs(
         Those who were parted.
     """
     rows = await txn.query(
-        "select p.run_id, p.joined_at, p.room_id, r.guid, r.name, u.principal_id, u.uri, u.display_name "
+        "select p.run_id, p.joined_at, p.room_id, r.guid, r.name, u.principal_id, u.uri, "
+        "coalesce(nullif(u.display_name, ''), u.name), u.email "
         "from participants p join rooms r on r.room_id = p.room_id "
         "join principals u on u.principal_id = p.principal_id "
         "where p.server_id = %s and p.run_id <> %s order by p.joined_at, p.room_id, p.principal_id",
@@ -125,8 +129,9 @@ async def close_dead_runs(
             user_id=user_id,
             user_uri=user_uri,
             user_name=user_name,
+            user_email=user_email,
         )
-        for dead, joined_at, room_id, guid, room_name, user_id, user_uri, user_name in rows
+        for dead, joined_at, room_id, guid, room_name, user_id, user_uri, user_name, user_email in rows
     ]
     await txn.run("delete from participants where server_id = %s and run_id <> %s", (server_id, run_id))
     await record(txn, server_id, [row.event("part", '{"reason": "crashed"}') for row in gone])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from attrs import evolve
+
 from pchat.interfaces import ITransaction
 from pchat.store import messages, outbox, participants, publications, servers
 from pchat.store.outbox import Event
@@ -38,6 +40,10 @@ async def part_events(txn: ITransaction) -> list[Any]:
     return await txn.query(
         "select time_ticks, room_uri, room_name, user_uri, user_name, detail from outbox where kind = 'part'"
     )
+
+
+async def mail_addresses(txn: ITransaction) -> list[Any]:
+    return await txn.query("select kind, user_email from outbox order by server_sequence")
 
 
 class EventsContract(StoreCase):
@@ -133,6 +139,29 @@ class EventsContract(StoreCase):
         )
         third = self.result_of(self.store.write(servers.enter, "test", "run 3", lived + 9999, "example.com"))
         self.assertEqual(third.parted, ())
+
+    def test_events_bear_the_mail_address(self) -> None:
+        """The archive can file every event by mail address, one that a crash left to be written as well."""
+        mail = "alice@mail.example.com"
+
+        async def known(txn: ITransaction) -> None:
+            await txn.run(
+                "update principals set email = %s, display_name = '' where principal_id = 1", (mail,)
+            )
+
+        self.result_of(self.store.write(known))
+        server = self.result_of(self.store.write(servers.enter, "test", "run 1", NOON_TICKS, "example.com"))
+        entered = evolve(alice_in(1, "e1"), user_email=mail)
+        self.result_of(self.store.write(participants.joined, server.server_id, "run 1", [entered]))
+        self.result_of(self.store.append([new_message(author_email=mail)]))
+        read = Event("e2", "read", NOON_TICKS, user_email=mail)
+        self.result_of(self.store.write(outbox.record, server.server_id, [read]))
+        again = self.result_of(self.store.write(servers.enter, "test", "run 2", NOON_TICKS, "example.com"))
+        self.assertEqual(
+            self.result_of(self.store.read(mail_addresses)),
+            [("join", mail), ("post", mail), ("read", mail), ("part", mail)],
+        )
+        self.assertEqual([(gone.user_name, gone.user_email) for gone in again.parted], [("alice", mail)])
 
     def test_a_post_shows_that_the_server_lived(self) -> None:
         """The part of a crashed run never comes before a post of that run."""

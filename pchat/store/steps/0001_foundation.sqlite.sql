@@ -182,6 +182,7 @@ create table outbox (
     user_id integer,
     user_uri text not null default '',
     user_name text not null default '',
+    user_email text not null default '',
     chat_id integer not null default 0,
     text text,
     detail text not null default '{}',
