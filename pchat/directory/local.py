@@ -70,6 +70,17 @@ class LocalDirectory:
         """Find a principal by its number; removed ones too, since messages name them."""
         return self._by_id.get(principal_id)
 
+    def uri_of(self, principal_id: int) -> str:
+        """Tell the URI of a principal that the store names by its number.
+
+        Raises:
+            LookupError: There is no such principal.
+        """
+        principal = self._by_id.get(principal_id)
+        if principal is None:
+            raise LookupError(f"principal {principal_id} is not in the directory")
+        return principal.uri
+
     def users(self) -> Iterator[Principal]:
         """Go through all user accounts that are not removed, in the order of their numbers."""
         return (principal for principal in self.principals() if principal.kind is PrincipalKind.USER)

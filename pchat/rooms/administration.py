@@ -11,7 +11,7 @@ from pchat.directory.local import LocalDirectory
 from pchat.interfaces import ITransaction, Random
 from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration
-from pchat.rooms.committing import ChangeDesk, IAdministeredStore, Touched
+from pchat.rooms.committing import ChangeDesk, IAdministeredStore, Subject, Touched
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.people_administration import PeopleAdministration, RunInThread
 from pchat.rooms.role_lists import RoleRules
@@ -55,7 +55,7 @@ class SettingsAdministration:
         value = check_setting(name, text)
         option = next(known for known in setting_names() if known == name.strip().lower().replace("_", "-"))
         async with self._desk.lock:
-            await self._desk.commit("settings", None, actor, _store_setting, option, str(value))
+            await self._desk.commit(Subject("settings", option), actor, _store_setting, option, str(value))
             self._desk.settings.apply(option, str(value))
             self._desk.tell("settings_changed")
         return self.show_settings()

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.category import Category
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Touched
+from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched
 from pchat.rooms.names import check_description, check_name, fold
+from pchat.rooms.new_domains import NewDomains, insert_domains, numbered
 from pchat.rooms.people_administration import PeopleAdministration
 from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
 from pchat.rooms.room import Room
 from pchat.rooms.scope import ScopeLists
-from pchat.rooms.shown import Shown, category_shown, principals_shown
+from pchat.rooms.shown import Shown, category_shown
 from pchat.store.changes import Stamp
+from pchat.store.people import NewPrincipal
 from pchat.store.rooms import (
     CategoryFields,
     change_roles,
@@ -48,6 +50,7 @@ class ScopeChange:
     removed: Pairs
     events: tuple[ChangeEvent, ...]
     purge: Purge = Purge({}, ())
+    domains: Mapping[int, NewPrincipal] = field(factory=dict)
 
 
 def taken(name: str) -> AdministrationRefused:
@@ -60,19 +63,22 @@ def taken(name: str) -> AdministrationRefused:
 async def _add(
     txn: ITransaction, stamp: Stamp, guid: str, fields: CategoryFields, scope: ScopeChange
 ) -> Touched:
+    domains = await insert_domains(txn, stamp, scope.domains)
     number = await insert_category(txn, guid, fields, stamp)
-    await change_scope(txn, number, scope.added, (), stamp)
-    return Touched(categories=[number], events=scope.events)
+    await change_scope(txn, number, numbered(scope.added, domains), (), stamp)
+    return Touched([number], principals=domains.values(), events=scope.events)
 
 
 async def _change(
     txn: ITransaction, stamp: Stamp, number: int, fields: CategoryFields, scope: ScopeChange
 ) -> Touched:
+    domains = await insert_domains(txn, stamp, scope.domains)
     await update_category(txn, number, fields, stamp)
-    await change_scope(txn, number, scope.added, scope.removed, stamp)
+    await change_scope(txn, number, numbered(scope.added, domains), scope.removed, stamp)
     for room_id, pairs in scope.purge.roles.items():
         await change_roles(txn, room_id, (), pairs, stamp)
-    return Touched([number], scope.purge.roles, events=(*scope.events, *scope.purge.events))
+    events = (*scope.events, *scope.purge.events)
+    return Touched([number], scope.purge.roles, domains.values(), events=events)
 
 
 async def _remove(txn: ITransaction, stamp: Stamp, number: int, events: tuple[ChangeEvent, ...]) -> Touched:
@@ -169,23 +175,21 @@ class CategoryAdministration:
         )
         async with self._desk.lock:
             self._check_free(fields.name)
-            lists = ScopeLists(
-                await self._numbers(actor, allowed),
-                await self._numbers(actor, denied),
-                await self._numbers(actor, creators),
-            )
-            self._check_creators(lists, Category(0, "", "", fields.name))
+            domains = self._new_domains()
+            lists = ScopeLists(*(self._numbers(texts, domains) for texts in (allowed, denied, creators)))
+            self._check_creators(lists, Category(0, "", "", fields.name), domains)
             guid = self._desk.new_guid()
+            uri = self._desk.tree.category_uri(guid)
             detail = {
-                "category": self._desk.tree.category_uri(guid),
+                "category": uri,
                 "name": fields.name,
                 "change": "created",
-                "added": grants(lists.pairs(), self._desk.directory),
+                "added": grants(lists.pairs(), domains.uri),
                 "removed": {},
             }
             event = self._desk.event("scope_change", actor, detail)
-            scope = ScopeChange(sorted(lists.pairs()), (), (event,))
-            await self._desk.commit("category", None, actor, _add, guid, fields, scope)
+            scope = ScopeChange(sorted(lists.pairs()), (), (event,), domains=domains.records())
+            await self._desk.commit(Subject("category", uri), actor, _add, guid, fields, scope)
             return self.show_category(fields.name)
 
     async def change_category(
@@ -222,32 +226,31 @@ class CategoryAdministration:
                 logged=category.logged if chat_history is None else chat_history,
             )
             self._check_free(fields.name, category)
+            domains = self._new_domains()
             lists = ScopeLists(
-                category.allowed if allowed is None else await self._numbers(actor, allowed),
-                category.denied if denied is None else await self._numbers(actor, denied),
-                category.creators if creators is None else await self._numbers(actor, creators),
+                category.allowed if allowed is None else self._numbers(allowed, domains),
+                category.denied if denied is None else self._numbers(denied, domains),
+                category.creators if creators is None else self._numbers(creators, domains),
             )
             if creators is None:
-                lists = self._without_lost_creators(lists, category)
+                lists = self._without_lost_creators(lists, category, domains)
             else:
-                self._check_creators(lists, category)
-            await self._commit_change(actor, category, fields, lists)
+                self._check_creators(lists, category, domains)
+            await self._commit_change(actor, category, fields, lists, domains)
             return self._shown(category)
 
     async def _commit_change(
-        self, actor: str, category: Category, fields: CategoryFields, lists: ScopeLists
+        self,
+        actor: str,
+        category: Category,
+        fields: CategoryFields,
+        lists: ScopeLists,
+        domains: NewDomains,
     ) -> None:
         before = ScopeLists.of(category)
         inherited = (category.invitations, category.file_upload, category.logged)
-        await self._desk.commit(
-            "category",
-            category.id,
-            actor,
-            _change,
-            category.id,
-            fields,
-            self._scope_change(actor, category, lists),
-        )
+        scope = self._scope_change(actor, category, lists, domains)
+        await self._desk.commit(Subject.of("category", category), actor, _change, category.id, fields, scope)
         rooms = self._desk.tree.rooms_in(category)
         if before.allowed - lists.allowed or lists.denied - before.denied:
             self._desk.tell("rights_narrowed", rooms)
@@ -255,21 +258,23 @@ class CategoryAdministration:
             for room in rooms:
                 self._desk.tell("room_changed", room)
 
-    def _scope_change(self, actor: str, category: Category, lists: ScopeLists) -> ScopeChange:
+    def _scope_change(
+        self, actor: str, category: Category, lists: ScopeLists, domains: NewDomains
+    ) -> ScopeChange:
         before = ScopeLists.of(category).pairs()
         added, removed = sorted(lists.pairs() - before), sorted(before - lists.pairs())
         if not added and not removed:
             return ScopeChange((), (), ())
-        directory = self._desk.directory
         detail = {
             "category": category.uri,
             "name": category.name,
             "change": "changed",
-            "added": grants(added, directory),
-            "removed": grants(removed, directory),
+            "added": grants(added, domains.uri),
+            "removed": grants(removed, domains.uri),
         }
         event = self._desk.event("scope_change", actor, detail)
-        return ScopeChange(added, removed, (event,), self._purge(actor, category, lists.on(category)))
+        purge = self._purge(actor, category, domains.spelt_out(lists).on(category))
+        return ScopeChange(added, removed, (event,), purge, domains.records())
 
     def _purge(self, actor: str, category: Category, proposed: Category) -> Purge:
         roles: dict[int, Pairs] = {}
@@ -280,7 +285,11 @@ class CategoryAdministration:
             lost = self._lost(room, proposed) if room.category is category else ()
             if lost:
                 roles[room.id] = lost
-                detail = {"added": {}, "removed": grants(lost, self._desk.directory), "reason": "scope"}
+                detail = {
+                    "added": {},
+                    "removed": grants(lost, self._desk.directory.uri_of),
+                    "reason": "scope",
+                }
                 events.append(self._desk.event("role_change", actor, detail, room))
         return Purge(roles, tuple(events))
 
@@ -305,7 +314,7 @@ class CategoryAdministration:
                 )
             detail = {"category": category.uri, "name": category.name, "change": "removed"}
             event = self._desk.event("scope_change", actor, detail)
-            await self._desk.commit("category", category.id, actor, _remove, category.id, (event,))
+            await self._desk.commit(Subject.of("category", category), actor, _remove, category.id, (event,))
 
     # -- rules
 
@@ -314,29 +323,35 @@ class CategoryAdministration:
         if holder is not None and holder is not own:
             raise taken(name)
 
-    def _check_creators(self, lists: ScopeLists, category: Category) -> None:
-        outside = principals_shown(self._outside(lists.creators, lists.on(category)), self._desk.directory)
+    def _check_creators(self, lists: ScopeLists, category: Category, domains: NewDomains) -> None:
+        outside = self._outside(lists.creators, domains.spelt_out(lists).on(category))
         if outside:
             raise AdministrationRefused(
                 ResponseCode.ERROR_PRINCIPALS_NOT_IN_SCOPE,
-                f"{outside[0]['uri']} cannot be a creator: not among those allowed, or denied",
+                f"{min(map(domains.uri, outside))} cannot be a creator: not among those allowed, or denied",
             )
 
-    def _without_lost_creators(self, lists: ScopeLists, category: Category) -> ScopeLists:
-        return evolve(lists, creators=lists.creators - self._outside(lists.creators, lists.on(category)))
+    def _without_lost_creators(
+        self, lists: ScopeLists, category: Category, domains: NewDomains
+    ) -> ScopeLists:
+        lost = self._outside(lists.creators, domains.spelt_out(lists).on(category))
+        return evolve(lists, creators=lists.creators - lost)
 
     def _outside(self, numbers: Iterable[int], proposed: Category) -> frozenset[int]:
-        return frozenset(
-            number
-            for number in numbers
-            if (principal := self._desk.directory.by_id(number)) is None
-            or not self._access.in_scope(principal, proposed)
-        )
+        return frozenset(number for number in numbers if not self._inside(number, proposed))
 
-    async def _numbers(self, actor: str, texts: Iterable[str]) -> frozenset[int]:
+    def _inside(self, number: int, proposed: Category) -> bool:
+        if number < 0:  # a new domain is part of nothing but itself
+            return number in proposed.allowed and number not in proposed.denied
+        principal = self._desk.directory.by_id(number)
+        return principal is not None and self._access.in_scope(principal, proposed)
+
+    def _new_domains(self) -> NewDomains:
+        return NewDomains(self._desk.directory, self._desk.new_guid)
+
+    def _numbers(self, texts: Iterable[str], domains: NewDomains) -> frozenset[int]:
         # An empty text empties a list: ``--deny ''``.
-        named = [text for text in texts if text.strip()]
-        return frozenset(principal.id for principal in await self._people.principals(actor, named))
+        return self._people.numbers([text for text in texts if text.strip()], domains)
 
 
 def _fields(*, name: str, description: str, **switches: Any) -> CategoryFields:

@@ -17,6 +17,7 @@ from pchat.directory.local import LocalDirectory
 from pchat.directory.people import Principal, PrincipalState
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction, Random
+from pchat.rooms.category import Category
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
 from pchat.rooms.tree import NodeTree
@@ -52,6 +53,7 @@ class ChangeEvent:
     user_id: int | None
     user_uri: str
     user_name: str
+    user_email: str
     detail: str
     room_id: int | None = None
     room_uri: str = ""
@@ -69,10 +71,31 @@ class ChangeEvent:
             user_id=self.user_id,
             user_uri=self.user_uri,
             user_name=self.user_name,
+            user_email=self.user_email,
             chat_id=0,
             text=None,
             detail=self.detail,
         )
+
+
+@frozen
+class Subject:
+    """What a change is about.
+
+    Args:
+        kind: See `pchat.store.changes.ChangeKey`.
+        uri: For the log: its URI, or the name of what has none.
+        number: Its number in the store, None if it is new or has none.
+    """
+
+    kind: str
+    uri: str
+    number: int | None = None
+
+    @classmethod
+    def of(cls, kind: str, changed: Room | Category | Principal) -> Subject:
+        """Name something that exists already."""
+        return cls(kind, changed.uri, changed.id)
 
 
 @frozen
@@ -187,12 +210,11 @@ class ChangeDesk:
                 self.tell("user_ended", user, ended_reason(user))
         self.tell("settings_changed")
 
-    async def commit(self, kind: str, object_id: int | None, actor: str, work: Work, *args: Any) -> Committed:
+    async def commit(self, subject: Subject, actor: str, work: Work, *args: Any) -> Committed:
         """Commit a change and show it in memory; the caller holds the lock and tells observers.
 
         Args:
-            kind: What is changed, see `pchat.store.changes.ChangeKey`.
-            object_id: Number of what is changed, if it has one already.
+            subject: What is changed.
             actor: Who changes it.
             work: ``async def work(txn, stamp, *args) -> Touched``.
             args: Values for it.
@@ -201,7 +223,7 @@ class ChangeDesk:
             AdministrationRefused: A rule that only the store can check, or somebody else was faster.
             StoreUnavailable: Nothing was changed.
         """
-        change = ChangeKey(self.tree.revision, kind, object_id)
+        change = ChangeKey(self.tree.revision, subject.kind, subject.number)
         stamp = Stamp(actor, ticks.from_unix(self._clock.seconds()))
         committed: Committed | None = await self.store.write(
             _commit, self.store.server_id, change, stamp, work, *args
@@ -217,7 +239,7 @@ class ChangeDesk:
         for policy in committed.policies:
             self.directory.apply_policy(policy)
         self.tree.apply(committed.nodes)
-        log.info("{actor} changed {kind} {object_id}", actor=actor, kind=kind, object_id=object_id)
+        log.info("{actor} changed {kind} {uri}", actor=actor, kind=subject.kind, uri=subject.uri)
         return committed
 
     def tell(self, event: str, *args: Any) -> None:
@@ -247,6 +269,7 @@ class ChangeDesk:
             user_id=who.id if who else None,
             user_uri=who.uri if who else actor,
             user_name=who.shown_name if who else "",
+            user_email=who.email if who else "",
             detail=json.dumps(detail, ensure_ascii=False, sort_keys=True),
             room_id=room.id if room else None,
             room_uri=room.uri if room else "",

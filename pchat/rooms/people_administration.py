@@ -19,8 +19,9 @@ from pchat.directory.people import (
 )
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Touched, ended_reason
+from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched, ended_reason
 from pchat.rooms.names import check_description
+from pchat.rooms.new_domains import NewDomains
 from pchat.rooms.role_lists import RoleLists, grants
 from pchat.rooms.scope import ScopeLists
 from pchat.rooms.shown import Shown, audit_shown, policy_shown, user_shown
@@ -177,7 +178,7 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_PRINCIPALS_ALREADY_DEFINED, f"there is already a user {address}"
                 )
-            await self._desk.commit("principal", None, actor, _add_principal, new, secrets)
+            await self._desk.commit(Subject("principal", address), actor, _add_principal, new, secrets)
         return await self.show_user(address)
 
     async def set_password(self, actor: str, uri: str, password: str) -> None:
@@ -190,7 +191,7 @@ class PeopleAdministration:
         secrets = await self._hashed(self.user(uri).uri, password)
         async with self._desk.lock:
             user = self.user(uri)
-            await self._desk.commit("principal", user.id, actor, _set_credentials, user.id, secrets)
+            await self._desk.commit(Subject.of("principal", user), actor, _set_credentials, user.id, secrets)
 
     async def _hashed(self, uri: str, password: str) -> Verifiers:
         check_password(password)
@@ -220,7 +221,7 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT, f"{user.uri} is {state.name.lower()} already"
                 )
-            await self._desk.commit("principal", user.id, actor, _set_state, user.id, int(state))
+            await self._desk.commit(Subject.of("principal", user), actor, _set_state, user.id, int(state))
             if state is PrincipalState.ACTIVE:
                 self._desk.tell("user_changed", user)
             else:
@@ -236,7 +237,9 @@ class PeopleAdministration:
         async with self._desk.lock:
             user = self.user(uri)
             leaving, events = self._leave_everything(actor, user)
-            await self._desk.commit("principal", user.id, actor, _remove_user, user.id, leaving, events)
+            await self._desk.commit(
+                Subject.of("principal", user), actor, _remove_user, user.id, leaving, events
+            )
             self._desk.tell("user_ended", user, ended_reason(user))
 
     def _leave_everything(self, actor: str, user: Principal) -> tuple[Leaving, tuple[ChangeEvent, ...]]:
@@ -247,12 +250,18 @@ class PeopleAdministration:
             pairs = [pair for pair in sorted(ScopeLists.of(category).pairs()) if pair[1] == user.id]
             if pairs:
                 scopes[category.id] = pairs
-                detail = {"category": category.uri, "removed": grants(pairs, self._directory)}
+                detail = {
+                    "category": category.uri,
+                    "name": category.name,
+                    "change": "changed",
+                    "added": {},
+                    "removed": grants(pairs, self._directory.uri_of),
+                }
                 events.append(self._desk.event("scope_change", actor, detail))
         for room in self._desk.tree.rooms_naming([user.id]):
             pairs = [pair for pair in sorted(RoleLists.of(room).pairs()) if pair[1] == user.id]
             roles[room.id] = pairs
-            detail = {"added": {}, "removed": grants(pairs, self._directory)}
+            detail = {"added": {}, "removed": grants(pairs, self._directory.uri_of)}
             events.append(self._desk.event("role_change", actor, detail, room))
         return Leaving(scopes, roles), tuple(events)
 
@@ -271,7 +280,8 @@ class PeopleAdministration:
             user = None if uri is None else self.user(uri)
             before = {other for other in self._directory.users() if self._directory.enabled(other)}
             policy = PolicyRecord("user" if user else "global", user.id if user else 0, enabled, text)
-            await self._desk.commit("policy", user.id if user else None, actor, _set_policy, policy)
+            subject = Subject("policy", user.uri if user else "global", user.id if user else None)
+            await self._desk.commit(subject, actor, _set_policy, policy)
             after = {other for other in self._directory.users() if self._directory.enabled(other)}
             for other in sorted(before - after, key=lambda other: other.id):
                 self._desk.tell("user_ended", other, ended_reason(other))
@@ -281,34 +291,32 @@ class PeopleAdministration:
 
     # -- naming principals
 
-    async def principals(self, actor: str, texts: Iterable[str]) -> list[Principal]:
-        """Find who is meant by addresses, groups and domains, each once.
+    def numbers(self, texts: Iterable[str], domains: NewDomains) -> frozenset[int]:
+        """Find who is meant by addresses, groups and domains.
 
-        A domain gets its principal when it is first named here. The caller holds the desk's lock.
+        A domain gets its principal when it is first named here.
+
+        Args:
+            texts: What the operator wrote.
+            domains: Takes up domains that are not known yet.
 
         Raises:
             AdministrationRefused: Somebody is unknown.
         """
-        wanted = {principal_key(text): text for text in texts}
-        for key, text in wanted.items():
-            if self._directory.by_uri(key) is None and not self._may_be_domain(key):
-                raise unknown_principal(text)
-        found = []
-        for key in wanted:
-            principal = self._directory.by_uri(key)
-            found.append(principal or await self._new_domain(actor, key))
-        return found
+        return frozenset(self._number(text, domains) for text in texts)
+
+    def _number(self, text: str, domains: NewDomains) -> int:
+        key = principal_key(text)
+        principal = self._directory.by_uri(key)
+        if principal is not None:
+            return principal.id
+        if not self._may_be_domain(key):
+            raise unknown_principal(text)
+        return domains.number(key)
 
     def _may_be_domain(self, key: str) -> bool:
         # A single word is more likely a mistyped user or group than a domain, unless it is ours.
         return key == self._desk.tree.domain or ("." in key and is_domain(key))
-
-    async def _new_domain(self, actor: str, name: str) -> Principal:
-        new = NewPrincipal(self._desk.new_guid(), name, name, PrincipalKind.DOMAIN, name)
-        committed = await self._desk.commit("principal", None, actor, _add_principal, new, None)
-        found = self._directory.by_id(committed.principals[0].principal_id)
-        assert found is not None  # noqa: S101 - it was just read back
-        return found
 
 
 def unknown_principal(text: str) -> AdministrationRefused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import evolve, frozen
 
@@ -126,10 +126,14 @@ class RoleRules:
         return principal
 
 
-def grants(pairs: Iterable[tuple[str, int]], directory: LocalDirectory) -> Mapping[str, list[str]]:
-    """Write grants for a compliance event: URIs by role or list, in order."""
+def grants(pairs: Iterable[tuple[str, int]], uri: Callable[[int], str]) -> Mapping[str, list[str]]:
+    """Write grants for a compliance event: URIs by role or list.
+
+    Args:
+        pairs: Pairs of role or list and principal.
+        uri: Tells the URI of a principal.
+    """
     written: dict[str, list[str]] = {}
     for name, number in sorted(pairs):
-        principal = directory.by_id(number)
-        written.setdefault(name, []).append(principal.uri if principal else str(number))
+        written.setdefault(name, []).append(uri(number))
     return written

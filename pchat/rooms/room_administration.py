@@ -11,7 +11,7 @@ from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration, taken
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Touched
+from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched
 from pchat.rooms.names import check_description, check_name, fold
 from pchat.rooms.people_administration import unknown_principal
 from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
@@ -195,9 +195,11 @@ class RoomAdministration:
                 **words,
             )
             guid = self._desk.new_guid()
-            event = self._desk.event("room_change", actor, {"change": "created", "after": told(fields)})
+            event = self._desk.event(
+                "room_change", actor, {"change": "created", "after": told(fields, parent)}
+            )
             event = evolve(event, room_uri=self._desk.tree.room_uri(guid), room_name=checked)
-            await self._desk.commit("room", None, actor, _add, guid, fields, event)
+            await self._desk.commit(Subject("room", event.room_uri), actor, _add, guid, fields, event)
             return self.show_room(checked)
 
     async def change_room(
@@ -280,7 +282,7 @@ class RoomAdministration:
         async with self._desk.lock:
             room = self.room(text)
             event = self._desk.event("room_change", actor, {"change": "removed"}, room)
-            await self._desk.commit("room", room.id, actor, _remove, room.id, event)
+            await self._desk.commit(Subject.of("room", room), actor, _remove, room.id, event)
             self._desk.tell("room_removed", room)
 
     async def _commit_change(self, actor: str, room: Room, fields: RoomFields, word: str) -> None:
@@ -290,7 +292,7 @@ class RoomAdministration:
         lost = sorted(lists.pairs() - self._rules.settled(lists, shape).pairs())
         events = []
         if fields != before:
-            old, new = told(before), told(fields)
+            old, new = told(before, room.category), told(fields, category)
             detail = {
                 "change": word,
                 "before": {key: value for key, value in old.items() if value != new[key]},
@@ -298,10 +300,10 @@ class RoomAdministration:
             }
             events.append(self._desk.event("room_change", actor, detail, room))
         if lost:
-            detail = {"added": {}, "removed": grants(lost, self._desk.directory), "reason": word}
+            detail = {"added": {}, "removed": grants(lost, self._desk.directory.uri_of), "reason": word}
             events.append(self._desk.event("role_change", actor, detail, room))
         change = RoleChange((), lost, tuple(events))
-        await self._desk.commit("room", room.id, actor, _change, room.id, fields, change)
+        await self._desk.commit(Subject.of("room", room), actor, _change, room.id, fields, change)
         if fields.disabled and not before.disabled:
             self._desk.tell("room_disabled", room)
             return
@@ -370,10 +372,10 @@ class RoomAdministration:
             return self.list_role(room.uri, role)
 
     async def _commit_roles(self, actor: str, room: Room, added: Pairs, removed: Pairs) -> None:
-        directory = self._desk.directory
-        detail = {"added": grants(added, directory), "removed": grants(removed, directory)}
+        uri_of = self._desk.directory.uri_of
+        detail = {"added": grants(added, uri_of), "removed": grants(removed, uri_of)}
         change = RoleChange(added, removed, (self._desk.event("role_change", actor, detail, room),))
-        await self._desk.commit("role", room.id, actor, _change_roles, room.id, change)
+        await self._desk.commit(Subject.of("role", room), actor, _change_roles, room.id, change)
 
     # -- rules
 

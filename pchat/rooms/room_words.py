@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from pchat.errors import AdministrationRefused
+from pchat.rooms.category import Category
 from pchat.rooms.names import fold
 from pchat.rooms.room import Behavior, Privacy, Room
 from pchat.store.rooms import RoomFields
@@ -30,10 +31,16 @@ def fields_of(room: Room) -> RoomFields:
     )
 
 
-def told(fields: RoomFields) -> Mapping[str, Any]:
-    """Write the attributes for a compliance event."""
+def told(fields: RoomFields, category: Category) -> Mapping[str, Any]:
+    """Write the attributes for a compliance event, in words that mean something without the store.
+
+    Args:
+        fields: The attributes.
+        category: The category that they name by its number.
+    """
     return {
-        "category": fields.category_id,
+        "category": category.uri,
+        "category_name": category.name,
         "name": fields.name,
         "description": fields.description,
         "privacy": Privacy(fields.privacy).word,
