@@ -124,6 +124,7 @@ class ChatServer(Service):
         self.addresses: dict[str, list[str]] = {"sip": [], "web": []}
         self._config = config
         self._reactor = reactor
+        self._begun = False
         self._ports: list[IListeningPort] = []
         self._contexts: list[ServerContext] = []
         self._loops: list[LoopingCall] = []
@@ -135,6 +136,7 @@ class ChatServer(Service):
     def startService(self) -> None:
         """Open the store, then the doors; `listening` tells how it went."""
         Service.startService(self)
+        self._begun = True
         ensureDeferred(self._start()).chainDeferred(self.listening)
 
     async def _start(self) -> None:
@@ -226,9 +228,21 @@ class ChatServer(Service):
         return admin_site(AdministrationApi(parts.base, status), self._reactor)
 
     def reload(self) -> None:
-        """Read certificates again for connections to come."""
+        """Read certificates again for connections to come; each listener keeps the old one if it must.
+
+        Raises:
+            ConfigError: The first certificate that cannot be used; further ones are logged.
+        """
+        problems: list[ConfigError] = []
         for context in self._contexts:
-            context.reload()
+            try:
+                context.reload()
+            except ConfigError as error:
+                problems.append(error)
+        for problem in problems[1:]:
+            log.error("the old certificate stays in use: {problem}", problem=str(problem))
+        if problems:
+            raise problems[0]
 
     # -- end
 
@@ -237,7 +251,20 @@ class ChatServer(Service):
         Service.stopService(self)
         return ensureDeferred(self._stop())
 
+    async def _start_is_over(self) -> None:
+        """Wait for a start under way, or it would open doors behind our back."""
+        if self._begun and not self.listening.called:
+            over: Deferred[None] = Deferred()
+
+            def tell(outcome: Any) -> Any:
+                over.callback(None)
+                return outcome
+
+            self.listening.addBoth(tell)
+            await over
+
     async def _stop(self) -> None:
+        await self._start_is_over()
         for loop in self._loops:
             loop.stop()
         parts = self.parts

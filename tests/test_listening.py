@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor as global_reactor
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Protocol, connectionDone
@@ -24,14 +24,14 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from pchat import listening
 from pchat.admin.authority import ServerIdentity, make_identity
 from pchat.config import AuthConfig, Config, ServerConfig, SipConfig, SipListener, WebConfig
 from pchat.config.sections import split_address
-from pchat.errors import ConfigError, OperatorError
+from pchat.errors import ConfigError, OperatorError, StoreUnavailable
 from pchat.listening import ChatServer, make_service
 from pchat.ops.process import IChatServer
 from pchat.sip.message import Request, Response
@@ -261,6 +261,26 @@ class Certificates(Case):
             yield self.close(talker)
 
     @inlineCallbacks
+    def test_one_broken_of_two(self) -> Any:
+        """A certificate that cannot be used does not keep another listener from getting its new one."""
+        self.write_identity()
+        certificate, key = self.home / "second.pem", self.home / "second.key"
+        second = SipListener(address="127.0.0.1:0", certificate=certificate, key=key)
+        for suffix in ("pem", "key"):
+            shutil.copy(self.home / f"server.{suffix}", self.home / f"second.{suffix}")
+        server = yield self.start(self.listener(), second)
+        made = identity()
+        certificate.write_bytes(made.certificate)
+        key.write_bytes(made.key)
+        self.spoil_certificate()
+        error = self.assertRaises(ConfigError, server.reload)
+        self.assertIn("sip.listeners[0].certificate", str(error))
+        talker = yield self.connect(server.addresses["sip"][1], made.authority)
+        answer = yield talker.ask("OPTIONS")
+        self.assertEqual(answer.status, 200)
+        yield self.close(talker)
+
+    @inlineCallbacks
     def test_broken_reload(self) -> Any:
         """If the new files cannot be used that is told in one line, and the old ones stay in use."""
         made = self.write_identity()
@@ -298,6 +318,23 @@ class Certificates(Case):
         listener = SipListener(address="127.0.0.1:0", certificate=None, key=None)
         error = yield self.assertFailure(self.start(listener), ConfigError)
         self.assertEqual(str(error), "sip.listeners[0].certificate: is needed for TLS")
+
+
+class Periodically(SynchronousTestCase):
+    """What is done every few seconds goes on, whatever becomes of it."""
+
+    def test_failures(self) -> None:
+        """A bug is logged with its traceback, a store that is away by one line; neither ends the loop."""
+
+        def broken() -> None:
+            raise ZeroDivisionError
+
+        listening._logged(broken)
+        listening._logged(lambda: fail(ZeroDivisionError()))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        listening._logged(lambda: fail(StoreUnavailable("the disk is away")))
+        listening._logged(lambda: None)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class Starting(Case):
@@ -403,6 +440,20 @@ class Stopping(Case):
         events = yield again.parts.base.store.read(part_events)
         self.assertEqual(events, [("part", '{"reason": "server stopped"}')])
         self.assertIsNotNone(to and room)
+
+    @inlineCallbacks
+    def test_stopped_while_it_starts(self) -> Any:
+        """A server that is stopped before it listens leaves no doors open, and gives its store back."""
+        server = make_service(self.config(self.listener(transport="tcp")), reactor)
+        server.startService()
+        outcome: list[Any] = []
+        server.listening.addBoth(outcome.append)
+        yield server.stopService()
+        self.assertEqual(len(outcome), 1)
+        ports: list[Any] = list(server._ports)
+        self.assertEqual([port for port in ports if port.connected], [])
+        again = yield self.start(self.listener(transport="tcp"))
+        self.assertEqual(len(again.addresses["sip"]), 1)
 
     @inlineCallbacks
     def test_before_the_start(self) -> Any:
