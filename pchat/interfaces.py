@@ -108,8 +108,12 @@ class Body(Protocol):
 class IStore(Interface):
     """The chat store: SQLite embedded, PostgreSQL in production; one contract test suite.
 
-    SQL is written with ``%s`` for arguments; a literal ``%`` is not allowed.
+    SQL is written with ``%s`` for arguments; a literal ``%`` is not allowed. This is the type of a store as
+    well: who needs one is annotated ``store: IStore``, and who is one is its ``@implementer``.
     """
+
+    server_id: int = Attribute("Our row in ``servers``, once started; 0 before.")
+    run_id: str = Attribute("Names this run of the server in ``servers`` and ``participants``.")
 
     def start() -> Deferred[None]:
         """Open the store and apply missing schema steps."""

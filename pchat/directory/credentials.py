@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pchat.auth.accounts import Account, ICredentials
 from pchat.directory.local import LocalDirectory
 from pchat.directory.people import PrincipalKind, PrincipalState, principal_key
+from pchat.interfaces import IStore
 from pchat.store.people import credentials
 
 #: No principal has this number; it is asked for in place of an account that does not exist.
 NOBODY = 0
-
-
-class IReadableStore(Protocol):
-    """What is needed of the store: `pchat.interfaces.IStore`."""
-
-    def read(self, body: Any, *args: Any) -> Deferred[Any]:
-        """Run a body that only reads."""
 
 
 @implementer(ICredentials)
@@ -36,7 +28,7 @@ class StoredCredentials:
     Source: docs/spec/sip-sign-in.md section 4.
     """
 
-    def __init__(self, store: IReadableStore, directory: LocalDirectory) -> None:
+    def __init__(self, store: IStore, directory: LocalDirectory) -> None:
         self._store = store
         self._directory = directory
 

@@ -8,10 +8,10 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from pchat.directory.local import LocalDirectory
-from pchat.interfaces import ITransaction, Random
+from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration
-from pchat.rooms.committing import ChangeDesk, IAdministeredStore, Subject, Touched
+from pchat.rooms.committing import ChangeDesk, Subject, Touched
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.people_administration import PeopleAdministration, RunInThread
 from pchat.rooms.role_lists import RoleRules
@@ -78,7 +78,7 @@ class Administration:
     def __init__(
         self,
         *,
-        store: IAdministeredStore,
+        store: IStore,
         directory: LocalDirectory,
         tree: NodeTree,
         access: Access,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -16,7 +16,7 @@ from pchat import ticks
 from pchat.directory.local import LocalDirectory
 from pchat.directory.people import Principal, PrincipalState
 from pchat.errors import AdministrationRefused
-from pchat.interfaces import ITransaction, Random
+from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.category import Category
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
@@ -28,20 +28,6 @@ from pchat.store.rooms import NodeChange, load_nodes, load_settings, read_nodes
 from pchat.xccos.codes import ResponseCode
 
 log = Logger()
-
-
-class IAdministeredStore(Protocol):
-    """What administration needs of the store: `pchat.interfaces.IStore`, and as whom it writes events."""
-
-    @property
-    def server_id(self) -> int:
-        """Our row in ``servers``."""
-
-    def write(self, body: Any, *args: Any) -> Deferred[Any]:
-        """Run a body in a transaction."""
-
-    def read(self, body: Any, *args: Any) -> Deferred[Any]:
-        """Run a body that only reads."""
 
 
 @frozen
@@ -160,7 +146,7 @@ class ChangeDesk:
     def __init__(
         self,
         *,
-        store: IAdministeredStore,
+        store: IStore,
         directory: LocalDirectory,
         tree: NodeTree,
         settings: Settings,
