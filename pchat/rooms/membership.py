@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pchat import ticks
-from pchat.errors import CommandRefused, StoreUnavailable
+from pchat.errors import CommandRefused, OutcomeUnknown, StoreUnavailable
 from pchat.rooms.notices import Notices
 from pchat.store.participants import Participation, joined, parted
 from pchat.xccos.codes import ResponseCode
@@ -305,4 +305,7 @@ class Membership:
         except StoreUnavailable as error:
             log.warn("part events wait for the store: {error}", error=str(error))
             return False
+        except OutcomeUnknown:
+            # The store has stopped; if they are not in it, the next start closes what is left over.
+            log.warn("part events: the store stopped before it told whether it has them")
         return True
