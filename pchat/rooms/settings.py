@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from attrs import define, field, fields, frozen
+from twisted.logger import Logger
 
 from pchat.errors import AdministrationRefused
 from pchat.xccos.codes import ResponseCode
+
+log = Logger()
 
 UINT32 = 0xFFFF_FFFF
 
@@ -98,14 +101,20 @@ class Settings:
         """Take over what the store has; what it does not have gets its default.
 
         Args:
-            stored: By name with hyphens, as `apply` is given them.
+            stored: By name with hyphens, as `apply` is given them. A newer server of the pool may have
+                settings and ranges that this one does not know; those of its values stay out of force here.
         """
         for attribute in fields(Settings):
             setattr(self, attribute.name, attribute.default)
         for name, text in stored.items():
-            # A newer server of the pool may have settings that this one does not know.
             if name in names():
-                self.apply(name, text)
+                try:
+                    self.apply(name, text)
+                except AdministrationRefused as error:
+                    value = getattr(self, _attribute(name))
+                    log.warn(
+                        "stored setting left out, {value} is in force: {error}", value=value, error=str(error)
+                    )
 
     def apply(self, name: str, text: str) -> None:
         """Change one setting.

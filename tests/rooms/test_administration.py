@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from pchat.errors import AdministrationRefused, StoreUnavailable
 from pchat.interfaces import ITransaction
@@ -575,6 +576,24 @@ class SettingTests(StaffCase):
             self.assertEqual(
                 result(setting(OPERATOR, "room-management-url", text))["room-management-url"], text
             )
+
+    def test_a_stored_value_out_of_range(self) -> None:
+        """A value that this version does not allow is logged, and the default is in force instead."""
+
+        async def wider(txn: ITransaction) -> None:
+            await store_setting(txn, "default-history", "9999")
+            await store_setting(txn, "room-management-url", "gopher://x")
+            await store_setting(txn, "search-limit", "7")
+
+        self.rules.store.write(wider)
+        with capturedLogs() as events:
+            result(self.rules.administration.reload())
+        found = self.rules.settings
+        self.assertEqual((found.default_history, found.room_management_url, found.search_limit), (30, "", 7))
+        lines = [formatEvent(event) for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual(len(lines), 2)
+        self.assertIn("default-history", lines[0])
+        self.assertIn("9999", lines[0])
 
     def test_settings_of_a_newer_server(self) -> None:
         """A setting that only a newer server knows does not stop an older one."""
