@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from base64 import b32encode
 from pathlib import Path
-from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.task import Clock
-from twisted.python.failure import Failure
+from twisted.internet.defer import ensureDeferred
 
+from pchat.admin.offline import WallClock, at_once
 from pchat.admin.setup import write_private
 from pchat.config import Config, load_config
-from pchat.errors import OurError
 from pchat.interfaces import Random
 from pchat.ops.announcement import DEMO_ACCOUNTS
 from pchat.rooms.administration import Administration
 from pchat.rooms.room import Role
 from pchat.server import assemble_administration, open_store
-
-T = TypeVar("T")
 
 #: Who did it, in the record of changes.
 ACTOR = "pchatctl init"
@@ -41,13 +35,12 @@ def fill_demo(config_path: Path) -> None:
         OperatorError: The store cannot be opened, or the rules refuse something.
     """
     config = load_config(config_path)
-    accounts = _at_once(ensureDeferred(_fill(config)))
+    accounts = at_once(ensureDeferred(_fill(config)))
     write_private(config_path.parent / DEMO_ACCOUNTS, json.dumps(accounts, indent=2).encode() + b"\n")
 
 
 async def _fill(config: Config) -> dict[str, str]:
-    clock = Clock()
-    clock.advance(time.time())
+    clock = WallClock()
     store = open_store(config, clock, secrets.token_bytes)
     await store.start()
     try:
@@ -68,7 +61,7 @@ async def furnish(administration: Administration, domain: str, random: Random) -
     Returns:
         Password by ``user@domain``.
 
-    Source: operator-contract "pchatctl", init --demo.
+    Source: docs/operating.md "Installing".
     """
     accounts = {f"{name}@{domain}": _password(random) for name in USERS}
     for address, password in accounts.items():
@@ -92,15 +85,3 @@ async def furnish(administration: Administration, domain: str, random: Random) -
 
 def _password(random: Random) -> str:
     return b32encode(random(PASSWORD_BYTES)).decode("ascii").lower()
-
-
-def _at_once(deferred: Deferred[T]) -> T:
-    """Take the result of something that never waits, since the store works in this thread."""
-    outcome: list[Any] = []
-    deferred.addBoth(outcome.append)
-    if not outcome:
-        raise OurError("a store without threads made somebody wait")
-    if isinstance(outcome[0], Failure):
-        outcome[0].raiseException()
-    result: T = outcome[0]
-    return result

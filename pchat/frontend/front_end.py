@@ -20,7 +20,7 @@ from pchat.frontend.self_presence import SelfPresence
 from pchat.frontend.service import PresenceService
 from pchat.frontend.subscriptions import Subscriptions
 from pchat.frontend.watchers import Watchers
-from pchat.interfaces import Random
+from pchat.interfaces import IStore, Random
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
@@ -32,7 +32,7 @@ class FrontEnd:
 
     Args:
         directory: Who is who, and who may chat.
-        store: An `pchat.interfaces.IStore`.
+        store: Keeps what outlives the process.
         addresses: Where persistent chat is; asked each time a client is told.
         clock: Time in seconds since 1970.
         random: Unpredictable bytes.
@@ -43,7 +43,7 @@ class FrontEnd:
     def __init__(
         self,
         directory: LocalDirectory,
-        store: Any,
+        store: IStore,
         addresses: Callable[[], ChatAddresses],
         clock: IReactorTime,
         random: Random,

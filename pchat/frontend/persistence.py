@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from pchat.frontend.containers import Container, Member, MemberType
 from pchat.frontend.publications import ExpireType, Publication, PublicationKey
-from pchat.interfaces import ITransaction
+from pchat.interfaces import IStore, ITransaction
 from pchat.store.publications import (
     ContainerRow,
     PublicationRow,
@@ -26,10 +25,10 @@ class PresenceRecords:
     """Reads and writes users' presence.
 
     Args:
-        store: An `pchat.interfaces.IStore`.
+        store: Keeps publications and containers.
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: IStore) -> None:
         self._store = store
 
     async def load(self, user_id: int) -> tuple[list[Publication], list[Container]]:
