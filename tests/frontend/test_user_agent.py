@@ -147,6 +147,20 @@ class Registering(Case):
         self.assertEqual(answer.status, 403)
         self.assertTrue(self.alice.closed)
 
+    def test_sign_out(self) -> None:
+        """Who signs out has his answer, has left his rooms, and is disconnected; his other endpoints stay."""
+        phone = self.world.person("alice")
+        for person in (self.alice, phone):
+            person.join(self.world.lobby)
+        answer = self.alice.register("Expires: 0")
+        self.assertEqual(answer.status, 200)
+        self.world.settle(self.alice, phone)
+        self.assertEqual((self.alice.closed, phone.closed), (True, False))
+        self.assertEqual(self.world.events("part"), [])
+        phone.register("Expires: 0")
+        self.world.settle(phone)
+        self.assertEqual(self.world.events("part"), ["part alice Lobby left"])
+
     def test_refresh(self) -> None:
         """A user who registers again stays who he is, with his dialogs."""
         self.assertEqual(self.alice.register().status, 200)
