@@ -16,6 +16,9 @@ from pchat.admin.authority import ServerIdentity, make_identity
 from pchat.config import Config, LogConfig, ServerConfig, load_config, render_config
 from pchat.config.sections import split_address
 from pchat.errors import ConfigError
+from pchat.sip.dialog import InfoLimits
+from pchat.sip.stream import StreamLimits
+from pchat.xccos.limits import XmlLimits
 
 _identity: list[ServerIdentity] = []
 
@@ -199,6 +202,27 @@ class BadTests(ConfigCase):
         self.assert_refused("#" * (1 << 20) + "\n", path, "larger than")
         Path(path).write_bytes(b"# \xff")
         self.assertIn("not UTF-8", str(self.assertRaises(ConfigError, load_config, path)))
+
+
+class LimitTests(SynchronousTestCase):
+    """Limits are told to operators in one place; the parts that obey them have no others of their own."""
+
+    def test_inner_defaults(self) -> None:
+        """A part that is built without a configuration has the limits that the configuration shows."""
+        shown = Config().sip.limits
+        self.assertEqual(
+            StreamLimits(
+                head_bytes=shown.head_bytes,
+                body_bytes=shown.body_bytes,
+                header_count=shown.headers,
+                line_bytes=shown.line_bytes,
+            ),
+            StreamLimits(),
+        )
+        self.assertEqual(XmlLimits(body_bytes=shown.body_bytes), XmlLimits())
+        self.assertEqual(
+            InfoLimits(shown.outstanding_infos, shown.pending_infos, shown.unsent_bytes), InfoLimits()
+        )
 
 
 class AddressTests(SynchronousTestCase):

@@ -133,6 +133,9 @@ class SipLimits:
         metadata=doc("Connections at a time from one address (many users may share one behind NAT)."),
     )
     head_bytes: Bytes = field(default=16_384, metadata=doc("Start line and headers of one message."))
+    line_bytes: Bytes = field(
+        default=12_288, metadata=doc("One header line; Kerberos tokens are the longest values.")
+    )
     headers: Count = field(default=128, metadata=doc("Header lines of one message."))
     body_bytes: Bytes = field(
         default=1 << 20,

@@ -27,19 +27,19 @@ _MAX_LENGTH: Final = 2**31 - 1
 
 @frozen
 class StreamLimits:
-    """How much of a message is taken.
+    """How much of a message is taken; the defaults are those of ``[sip.limits]`` (`pchat.config.sections`).
 
     Args:
         head_bytes: Bytes of start line and header fields; an NTLM sign-in needs 4 kB, Kerberos 12 kB.
-        body_bytes: Bytes of a body; the longest post with its formatting stays far below.
+        body_bytes: Bytes of a body; a story with its formatting is about half of this.
         header_count: Header lines; real messages have about 25, relayed ones 40.
         line_bytes: Bytes of one line before unfolding; Kerberos tokens are the longest values.
     """
 
-    head_bytes: int = 16384
-    body_bytes: int = 262144
+    head_bytes: int = 16_384
+    body_bytes: int = 1 << 20
     header_count: int = 128
-    line_bytes: int = 12288
+    line_bytes: int = 12_288
 
 
 @frozen

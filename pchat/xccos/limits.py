@@ -10,8 +10,8 @@ class XmlLimits:
     """What `pchat.xccos.parser.parse_envelope` accepts.
 
     Args:
-        body_bytes: Bytes of one INFO body. The longest thing a client sends is a post; pidgin-sipe was seen
-            to put 70 000 characters into one INFO.
+        body_bytes: Bytes of one INFO body, by default as in ``[sip.limits]`` (`pchat.config.sections`). The
+            longest thing a client sends is a story with its formatting, about half of this.
         depth: Levels of elements, the root counted. The deepest known form has six
             (``xccos/cmd/data/role/add`` and ``…/bcq/…``); beyond is an attack on recursive readers.
         elements: Elements in one document. The largest useful one is a bulk join: one element a room.
@@ -24,7 +24,7 @@ class XmlLimits:
     Source: docs/spec/xccos.md sections 2.1, 2.2 and 3.9.
     """
 
-    body_bytes: int = 262_144
+    body_bytes: int = 1 << 20
     depth: int = 16
     elements: int = 5_000
     attributes: int = 64
