@@ -1,6 +1,6 @@
 """``twistd pchat --config FILE``: the only module that touches the global reactor.
 
-Source: operator-contract "Processes".
+Source: docs/operating.md "Starting and stopping".
 """
 
 from __future__ import annotations

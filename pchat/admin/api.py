@@ -42,7 +42,7 @@ class AdministrationApi:
         base: Administration, loaded.
         status: Tells how the server is.
 
-    Source: operator-contract "Precise answers"; RFC 9110 section 15; RFC 9457.
+    Source: docs/operating.md "Administration"; RFC 9110 section 15; RFC 9457.
     """
 
     def __init__(self, base: HasAdministration, status: Status) -> None:

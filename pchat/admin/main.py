@@ -1,6 +1,6 @@
 """``pchatctl``: administration from the command line.
 
-Source: operator-contract "pchatctl".
+Source: docs/operating.md "Administration".
 """
 
 from __future__ import annotations

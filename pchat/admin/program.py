@@ -1,6 +1,6 @@
 """The command line's frame: global options at every level, errors in one line, exit statuses.
 
-Source: operator-contract "pchatctl" (exit 0, 1 refused, 2 usage).
+Source: docs/operating.md "Administration" (exit 0, 1 refused, 2 usage).
 """
 
 from __future__ import annotations

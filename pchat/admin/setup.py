@@ -2,7 +2,7 @@
 
 What fails half way is taken away again, so that the command can be repeated.
 
-Source: operator-contract "pchatctl" and "Precise answers", init.
+Source: docs/operating.md "Installing".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The administration interface on a UNIX socket: HTTP, and the peer's credentials say who asks.
 
-Source: operator-contract "pchatctl"; unix(7), SO_PEERCRED.
+Source: docs/operating.md "Administration"; unix(7), SO_PEERCRED.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class SignInPolicy:
             User and domain in one spelling for all forms, so that wrong passwords are counted together. A
             domain that is not ours stays as it is: no account is found under it.
 
-        Source: docs/spec/sip-sign-in.md section 4.1; operator contract, "Sign-in".
+        Source: docs/spec/sip-sign-in.md section 4.1; docs/operating.md "Accounts".
         """
         if not domain:
             user, _at, domain = user.rpartition("@")

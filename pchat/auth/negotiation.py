@@ -1,6 +1,6 @@
 """Sign-in on one connection of a client: who it is, and what each message must prove.
 
-Source: MS-SIPAE section 3.3; docs/spec/sip-sign-in.md section 4; operator contract, "Sign-in".
+Source: MS-SIPAE section 3.3; docs/spec/sip-sign-in.md section 4; docs/operating.md "Accounts".
 """
 
 from __future__ import annotations

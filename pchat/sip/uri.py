@@ -161,7 +161,7 @@ def address_key(uri_text: str) -> str:
     Raises:
         SipRefused: 400, the text is no sip, sips or tel URI.
 
-    Source: RFC 3261 sections 10.3 and 19.1.4; folding is ours (architecture: names fold case).
+    Source: RFC 3261 sections 10.3 and 19.1.4; folding is ours.
     """
     match = _PLAIN.fullmatch(uri_text)
     if match is not None:

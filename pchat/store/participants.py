@@ -1,6 +1,7 @@
 """Who is in which room, with the join and part events that belong to it.
 
-Source: docs/spec/persistent-chat-server.md section 8; architecture: joins and parts are per user.
+Source: docs/spec/persistent-chat-server.md section 8; joins and parts are per user,
+see docs/way-of-a-message.md "Where things are kept".
 """
 
 from __future__ import annotations

@@ -359,7 +359,7 @@ class DeleteAndTimeTest(SynchronousTestCase):
 
 
 class DurabilityTest(SynchronousTestCase):
-    """A 200 is a promise: docs/spec/presence.md section 2 and the architecture, point 9."""
+    """A 200 is a promise: docs/spec/presence.md section 2."""
 
     def setUp(self) -> None:
         self.world = World()
