@@ -258,15 +258,13 @@ def session_seconds(invite: Request) -> int | None:
 
     Source: RFC 4028 section 9; docs/spec/sip-sign-in.md section 8.
     """
-    wish = invite.headers.get("Session-Expires")
+    wish = _seconds(invite, "Session-Expires")
     if wish is not None:
-        digits = wish.split(";")[0].strip()
-        if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
-            raise SipRefused(400, "Session-Expires is not a number of seconds")
-        if int(digits) < MINIMUM_SESSION_SECONDS:
+        if wish < MINIMUM_SESSION_SECONDS:
             least = ("Min-SE", str(MINIMUM_SESSION_SECONDS))
             raise SipRefused(422, "Session Interval Too Small", headers=(least,))
-        return min(int(digits), SESSION_SECONDS)
+        # A proxy on the way may want no less than its own minimum.
+        return min(wish, max(SESSION_SECONDS, _seconds(invite, "Min-SE") or 0))
     supported = {
         tag.strip().lower() for value in invite.headers.get_all("Supported") for tag in value.split(",")
     }
@@ -274,6 +272,16 @@ def session_seconds(invite: Request) -> int | None:
     if "timer" in supported or "sipe/" in (invite.headers.get("User-Agent") or "").lower():
         return SESSION_SECONDS
     return None
+
+
+def _seconds(request: Request, name: str) -> int | None:
+    value = request.headers.get(name)
+    if value is None:
+        return None
+    digits = value.split(";")[0].strip()
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
+        raise SipRefused(400, f"{name} is not a number of seconds")
+    return int(digits)
 
 
 class Dialogs:

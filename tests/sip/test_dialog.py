@@ -393,6 +393,8 @@ class SessionTimer(Case):
             ([("Session-Expires", "600;refresher=uac")], 600),
             ([("Session-Expires", str(MINIMUM_SESSION_SECONDS))], MINIMUM_SESSION_SECONDS),
             ([("Session-Expires", "999999999")], SESSION_SECONDS),
+            ([("Session-Expires", "999999999"), ("Min-SE", "3600")], 3600),
+            ([("Session-Expires", "3600"), ("Min-SE", "7200")], 3600),
             ([("Supported", "gruu-10, Timer")], SESSION_SECONDS),
             ([("Supported", "gruu-10"), ("Supported", "timer")], SESSION_SECONDS),
             ([("User-Agent", "Purple/2.14 Sipe/1.25.0")], SESSION_SECONDS),
