@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run trial's cases first.
 
-    After the first pytest-twisted test the reactor runs for good, and a trial ``TestCase`` that
-    needs it would find it dirty.
+    Where pytest-twisted is installed, for whatever other project, the reactor runs for good after the first
+    plain test function, and a trial ``TestCase`` that needs it would find it dirty.
     """
 
     def is_function(item: pytest.Item) -> bool:

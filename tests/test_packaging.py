@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,60 @@ class SourceTests(SynchronousTestCase):
         lines = (ROOT / "requirements-system.txt").read_text().splitlines()
         packages = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
         self.assertLessEqual({"pidgin-sipe", "strace"}, packages)
+
+
+#: What is imported under another name than it is installed by.
+MODULES = {"pyopenssl": "OpenSSL", "pyspnego": "spnego", "zope.interface": "zope"}
+#: What the test extra brings for its programs, plug-ins and stubs; nobody imports it.
+TOOLS = {
+    *("lxml-stubs", "types-pyopenssl", "mypy", "mypy-zope", "ruff"),
+    *("pytest-timeout", "towncrier"),
+}
+
+
+def requirements(section: str, key: str) -> dict[str, str]:
+    """Read requirements of setup.cfg: versions by name in lower case."""
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    lines = parser[section][key].split("\n")
+    parts = (line.partition(" ") for line in lines if line)
+    return {name.partition("[")[0].lower(): versions for name, _, versions in parts}
+
+
+def imported(*folders: str) -> set[str]:
+    """Tell the names of other people's packages that the modules of some folders import."""
+    found = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"pchat", "tests", "bench"}
+
+
+class RequirementTests(SynchronousTestCase):
+    """What setup.cfg asks for is what is used."""
+
+    def modules(self, names: Iterable[str]) -> set[str]:
+        return {MODULES.get(name, name) for name in names}
+
+    def test_server(self) -> None:
+        """The server needs what it imports and nothing else."""
+        needed = self.modules(requirements("options", "install_requires"))
+        self.assertEqual(imported("pchat", "twisted"), needed)
+
+    def test_tests(self) -> None:
+        """The test extra brings what tests and benchmarks import beside that, and tools."""
+        needed = self.modules(requirements("options", "install_requires"))
+        more = requirements("options.extras_require", "test").keys() - TOOLS
+        self.assertEqual(imported("tests", "bench") - needed, self.modules(more))
+
+    def test_bounds(self) -> None:
+        """No release that nobody has tried is taken by itself: every requirement has both bounds."""
+        for where in (("options", "install_requires"), ("options.extras_require", "test")):
+            for name, versions in requirements(*where).items():
+                self.assertRegex(versions, r"^>=[\d.]+, <[\d.]+$", name)
 
 
 @pytest.fixture(scope="module")
