@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from pchat.auth.accounts import Account, ICredentials, SignInPolicy
-from pchat.auth.handshake import Handshake, Proof, Stage
+from pchat.auth.accounts import Account, SignInPolicy
+from pchat.auth.handshake import Handshake, Proof
 from pchat.auth.proving import PasswordCheck, SignInAbandoned
 from pchat.auth.signature import Association, SignatureRefused
 from pchat.auth.throttle import LoginThrottle
@@ -74,11 +74,6 @@ class Negotiation:
         self._passwords = PasswordCheck(credentials, throttle, clock, random, source)
         self._handshake = Handshake(policy, self._passwords, clock, random)
         self._own_from = ""
-
-    @property
-    def in_handshake(self) -> bool:
-        """Whether a client is between a challenge and its verdict; its new keys are not ours yet."""
-        return self._handshake.stage is not Stage.QUIET
 
     def abandon(self) -> None:
         """Learn that the connection is gone: nothing signs in any more, a delayed verdict comes at once."""
@@ -234,16 +229,3 @@ class Negotiation:
         if address_key(request.from_.uri) != own or address_key(request.to.uri) != own:
             text = "The sign-in address does not belong to this account"
             raise SipRefused(403, text, diagnostics=_DIAGNOSTICS_NOT_YOURS, warning=text, close=True)
-
-
-__all__ = [
-    "Account",
-    "Admitted",
-    "Challenged",
-    "ICredentials",
-    "Negotiation",
-    "Session",
-    "SignInPolicy",
-    "Turned",
-    "Verdict",
-]

@@ -78,7 +78,7 @@ class Access:
     def rights(self, principal: Principal, room: Room) -> Right:
         """Tell what a principal may do in a room as it is now.
 
-        ``CHAT`` alone does not let anybody post in an auditorium; ask `may_post`.
+        ``CHAT`` alone does not let anybody post in an auditorium; ask `refusal_to_post`.
 
         Source: docs/spec/persistent-chat-server.md sections 3.2 to 3.4 and 4.8.
         """
@@ -102,26 +102,6 @@ class Access:
     def may_see(self, principal: Principal, room: Room) -> bool:
         """Tell whether a principal finds a room and may read its card and member list."""
         return bool(self.rights(principal, room) & Right.VIEW)
-
-    def may_join(self, principal: Principal, room: Room) -> bool:
-        """Tell whether a principal may join a room."""
-        return self.refusal_to_join(principal, room) is None
-
-    def may_post(self, principal: Principal, room: Room) -> bool:
-        """Tell whether a principal may post in a room (once he has joined it)."""
-        return self.refusal_to_post(principal, room) is None
-
-    def may_read_history(self, principal: Principal, room: Room) -> bool:
-        """Tell whether a principal may read and search a room's history, joined or not."""
-        return self.refusal_to_read_history(principal, room) is None
-
-    def may_see_roster(self, principal: Principal, room: Room) -> bool:
-        """Tell whether a principal may see who is in a room."""
-        return self.refusal_to_see_roster(principal, room) is None
-
-    def may_manage(self, principal: Principal, room: Room) -> bool:
-        """Tell whether a principal may change a room's properties and role lists (P-5)."""
-        return self.refusal_to_manage(principal, room) is None
 
     def may_create(self, principal: Principal, category: Category) -> bool:
         """Tell whether a principal may create rooms in a category, or move rooms that he manages there."""

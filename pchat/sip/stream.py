@@ -90,11 +90,6 @@ class MessageStream:
         self._awaited: _Awaited | None = None
         self._lost = ""
 
-    @property
-    def buffered(self) -> int:
-        """How many bytes wait for the rest of their message."""
-        return len(self._buffer)
-
     def receive(self, data: bytes) -> Iterator[Item]:
         """Take bytes and yield every message that they complete.
 

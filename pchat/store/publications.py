@@ -111,23 +111,6 @@ async def change_publications(
     )
 
 
-async def drop_transient(txn: ITransaction, now: int) -> int:
-    """Remove what does not outlive a run of the server: ``endpoint`` and ``user`` rows, and expired ones.
-
-    Args:
-        txn: The transaction.
-        now: The time in ticks.
-
-    Returns:
-        How many there were.
-    """
-    return await txn.run(
-        "delete from publications where expire_type in ('endpoint', 'user') "
-        "or (expire_type = 'time' and expires_at <= %s)",
-        (now,),
-    )
-
-
 async def load_containers(txn: ITransaction, principal_id: int) -> list[ContainerRow]:
     """Read all containers of a user, ordered by number."""
     rows = await txn.query(

@@ -101,7 +101,7 @@ class BeforeSignIn(ExhaustionTestCase):
         for _ in range(20):
             attacker.connection.send(b"a" * 1024)
         self.assertTrue(attacker.closed)
-        self.assertEqual(attacker.connection.protocol._stream.buffered, 0)
+        self.assertEqual(len(attacker.connection.protocol._stream._buffer), 0)
 
     def test_large_body_of_a_stranger(self) -> None:
         """Before sign-in a body of a megabyte is refused by its length alone."""
@@ -119,7 +119,7 @@ class BeforeSignIn(ExhaustionTestCase):
         self.assertTrue(attacker.closed)
         for _ in range(10):
             attacker.connection.send(b"\r\n" * 100_000)
-        self.assertEqual(attacker.connection.protocol._stream.buffered, 0)
+        self.assertEqual(len(attacker.connection.protocol._stream._buffer), 0)
 
     def test_register_for_ever(self) -> None:
         """Beginning handshakes without end ends the connection."""

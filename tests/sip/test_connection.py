@@ -245,7 +245,7 @@ class Receiving(Case):
         for _ in range(100):
             self.connection.dataReceived(INFO + b"\r\n\r\n" + b"x" * 1000)
         self.assertEqual(self.sink.names(), ["BYE"])
-        self.assertLess(self.connection._stream.buffered, 2 * len(INFO))
+        self.assertLess(len(self.connection._stream._buffer), 2 * len(INFO))
 
 
 class Responses(Case):

@@ -85,13 +85,13 @@ class FeedingCase(SynchronousTestCase):
         """Feed a message in three ways and compare."""
         whole, lost, stream = receive_all([data])
         self.assertIsNone(lost)
-        self.assertEqual((len(whole), stream.buffered), (count, 0))
+        self.assertEqual((len(whole), len(stream._buffer)), (count, 0))
         dripped, _, stream = receive_all(single_bytes(data))
         self.assertEqual(described(dripped), described(whole))
-        self.assertEqual(stream.buffered, 0)
+        self.assertEqual(len(stream._buffer), 0)
         trailing, _, stream = receive_all([data + OK[:40]])
         self.assertEqual(described(trailing), described(whole))
-        self.assertEqual(stream.buffered, 40)
+        self.assertEqual(len(stream._buffer), 40)
         (rest,) = stream.receive(OK[40:])
         self.assertIsInstance(rest, Response)
 
@@ -152,7 +152,7 @@ class KeepAlives(SynchronousTestCase):
     def test_many_line_ends(self) -> None:
         """A flood of line ends neither recurses nor is kept."""
         items, _, stream = receive_all([PING * 5000])
-        self.assertEqual((len(items), stream.buffered), (5000, 0))
+        self.assertEqual((len(items), len(stream._buffer)), (5000, 0))
         self.assertIsInstance(items[0], KeepAlive)
 
 
@@ -167,7 +167,7 @@ class FramingIsLost(SynchronousTestCase):
         self.assertEqual(described(dripped), described([ok, *items]))
         assert lost is not None
         self.assertRaises(FramingLost, list, stream.receive(OK))
-        self.assertEqual(stream.buffered, 0)
+        self.assertEqual(len(stream._buffer), 0)
         return items, str(lost)
 
     def answer(self, data: bytes, limits: StreamLimits | None = None) -> tuple[int, str]:
@@ -310,9 +310,9 @@ class Properties(SynchronousTestCase):
         try:
             for chunk in single_bytes(data):
                 list(stream.receive(chunk))
-                most = max(most, stream.buffered)
+                most = max(most, len(stream._buffer))
         except FramingLost:
-            self.assertEqual(stream.buffered, 0)
+            self.assertEqual(len(stream._buffer), 0)
         self.assertLessEqual(most, SMALL.head_bytes + 4)
 
     @given(STREAMS)

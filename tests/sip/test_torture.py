@@ -28,7 +28,7 @@ class TortureCase(SynchronousTestCase):
         self.assertIsInstance(whole.pop(), Response)
         dripped, lost, stream = receive_all(single_bytes(data))
         self.assertIsNone(lost)
-        self.assertEqual(stream.buffered, 0)
+        self.assertEqual(len(stream._buffer), 0)
         self.assertEqual(str(dripped), str(whole))
         return whole
 
@@ -65,7 +65,7 @@ class TortureCase(SynchronousTestCase):
             assert item.response is not None
             self.assertTrue(item.error.close)
             self.assertEqual(item.response.status, status)
-            self.assertEqual(stream.buffered, 0)
+            self.assertEqual(len(stream._buffer), 0)
 
 
 class ValidMessages(TortureCase):

@@ -226,21 +226,6 @@ class PublicationsContract(StoreCase):
         )
         self.assertEqual(self.rows(), [newer, c])
 
-    def test_what_a_restart_drops(self) -> None:
-        """After a restart static rows and those whose time is not over are left."""
-        kept = [
-            publication("a", expire_type="static"),
-            publication("b", expire_type="time", expires_at=NOON_TICKS + 1),
-        ]
-        dropped = [
-            publication("c", expire_type="time", expires_at=NOON_TICKS),
-            publication("d", expire_type="endpoint", owner="r1"),
-            publication("e", expire_type="user"),
-        ]
-        self.result_of(self.store.write(publications.change_publications, 1, kept + dropped))
-        self.assertEqual(self.result_of(self.store.write(publications.drop_transient, NOON_TICKS)), 3)
-        self.assertEqual(self.rows(), kept)
-
     def test_containers(self) -> None:
         """Containers are kept with their version and members, and replaced one by one."""
         rows = [ContainerRow(200, 1, "sameEnterprise"), ContainerRow(32000, 3, "user mallory@example.com")]
