@@ -32,7 +32,10 @@ class IChangeObserver(Interface):
         """A room is gone for good; it is in the tree no longer."""
 
     def user_ended(principal: Principal, reason: str) -> None:
-        """A user's sessions must end: ``disabled``, ``removed`` or ``policy``."""
+        """A user's sessions must end: ``disabled``, ``removed`` or ``policy``.
+
+        He has lost every right in every room, and nobody else has lost any: `rights_narrowed` is not told.
+        """
 
     def user_changed(principal: Principal) -> None:
         """What a user is told of himself changed: he was enabled, or his policy switched chat on or off."""
