@@ -52,6 +52,7 @@ def make_crowd(config_path: Path, count: int) -> Crowd:
         server_name=config.server.name,
         random=secrets.token_bytes,
         inline=True,
+        domain=config.server.domain,
     )
     now(store.start())
     try:

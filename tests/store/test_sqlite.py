@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pchat.errors import OperatorError, OurError, StoreUnavailable
+from pchat.errors import OperatorError, OurError, StoreInUse, StoreUnavailable
 from pchat.interfaces import ITransaction
 from pchat.store import messages
 from pchat.store.connection import connect
@@ -212,6 +212,15 @@ class Files(Threaded, SynchronousTestCase):
         self.result_of(self.store.stop())
         self.result_of(second.start())
         self.result_of(second.stop())
+
+    def test_a_holder_that_has_not_told_its_process_yet(self) -> None:
+        """Between taking the lock and writing its number a process is unknown, but there."""
+        location = self.store.describe()["location"]
+        Path(f"{location}.lock").write_bytes(b"")
+        with self.assertRaises(StoreInUse) as caught:
+            self.result_of(self.make_store(self.clock, path=location).start())
+        self.assertIsNone(caught.exception.pid)
+        self.assertIn("in use by another process", str(caught.exception))
 
     def test_another_program_holds_the_database(self) -> None:
         """While another program writes to the file, posts are refused; afterwards they are accepted."""
