@@ -20,6 +20,7 @@ from pchat.store.participants import Participation, joined, parted
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.commands import Join, Part, RoomKey
 from pchat.xccos.parser import Command
+from pchat.xccos.writer import room_reference
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -112,6 +113,12 @@ class Membership:
     async def part(self, session: ChatSession, command: Command, wish: Part) -> None:
         """Leave one room."""
         room = self._tree.room(wish.room.domain, wish.room.guid)
+        left_already = session.put_out_of.pop(wish.room.guid, None)
+        if left_already is not None:
+            # COMPAT(pidgin-sipe): it ignores the notice that put it out, and if its own part were refused
+            # now it would never join the room again.
+            session.reply(command, ResponseCode.SUCCESS_OK, room_reference(left_already))
+            return
         if room is None or room.id not in session.rosters:
             raise CommandRefused(ResponseCode.ERROR_USER_NOT_JOINED, wish.room.guid)
         self._leave(session, [session.rosters[room.id]], "left")
@@ -168,6 +175,7 @@ class Membership:
             entry.room, entry.code = None, refused
             return
         session.rosters[room.id] = roster
+        session.put_out_of.pop(room.guid, None)
         entry.announce = roster.add(session)
 
     def _tell_joined(self, session: ChatSession, entries: Iterable[_Entry], *, batch: bool) -> None:
@@ -183,6 +191,7 @@ class Membership:
     def kick(self, session: ChatSession, room: Room) -> None:
         """Put a session out of a room whose rights it lost."""
         self._leave(session, [session.rosters[room.id]], "kicked")
+        session.put_out_of[room.guid] = room.uri
         self._notices.kicked(session, room)
 
     def empty(self, room: Room) -> None:
@@ -194,6 +203,7 @@ class Membership:
             del session.rosters[room.id]
             roster.remove(session)
             self._record_parts(session, [roster], "kicked")
+            session.put_out_of[room.guid] = room.uri
             self._notices.disabled(session, room)
 
     def _leave(self, session: ChatSession, rosters: Sequence[Roster], reason: str) -> None:

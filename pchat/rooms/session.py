@@ -39,7 +39,7 @@ class ChatSession:
         service: Runs the commands.
     """
 
-    __slots__ = ("dialog", "ended", "legacy_masks", "queue", "rosters", "service", "user")
+    __slots__ = ("dialog", "ended", "legacy_masks", "put_out_of", "queue", "rosters", "service", "user")
 
     def __init__(self, dialog: Dialog, service: ChannelService) -> None:
         self.dialog = dialog
@@ -47,6 +47,8 @@ class ChatSession:
         self.user = dialog.user
         self.ended = False
         self.rosters: dict[int, Roster] = {}
+        #: Rooms that it was put out of, by GUID, and that its client may not know to have left: their URIs.
+        self.put_out_of: dict[str, str] = {}
         self.queue = CommandQueue(dialog.connection.hold, dialog.connection.release)
         # COMPAT(pidgin-sipe): it knows an operator only by the exact mask of the older servers.
         self.legacy_masks = "sipe/" in (dialog.invite.headers.get("User-Agent") or "").lower()

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.real_client
 HISTORY_ASKED = 25
 """How many messages pidgin-sipe asks for when it has joined a room."""
 HISTORY_REPLY = re.compile(r"(?s)^INFO .*rpl:bccontext")
+PART_REPLY = re.compile(r"(?s)^INFO .*rpl:part")
 RECONNECT_SECONDS = 0.3
 
 _missing = functools.cache(missing_client)
@@ -256,6 +257,25 @@ class Talking(RealClientCase):
         alice.command("send", uri=room, text="short")
         alice.expect("message", uri=room, text="short")
         self.assertEqual([delivery.chat_id for delivery in live_deliveries(alice.traffic())], [1])
+
+    def test_put_out_and_back(self) -> None:
+        """Who was put out gets nothing more, his posts are refused visibly, and once allowed he comes back."""
+        room = self.make_room("Gate")
+        alice = self.in_room("alice", room)
+        bob = self.in_room("bob", room)
+        self.server.ctl("room", "disable", "Gate")
+        self.server.ctl("room", "enable", "Gate")
+        bob.command("send", uri=room, text="is anybody there?")
+        self.assertIn("not delivered", bob.expect("room-notice", uri=room)["text"])
+        for client in (alice, bob):
+            client.command("leave", uri=room)
+            client.expect("left", uri=room)
+            # The plug-in forgets the room only when the server has answered.
+            client.expect("sip", way="in", text=PART_REPLY)
+            client.join(room)
+        alice.command("send", uri=room, text="open again")
+        for client in (alice, bob):
+            client.expect("message", uri=room, text="open again")
 
     def test_operators(self) -> None:
         """The manager of a room is shown as its operator."""
