@@ -259,7 +259,7 @@ class Talking(RealClientCase):
         self.assertEqual([delivery.chat_id for delivery in live_deliveries(alice.traffic())], [1])
 
     def test_put_out_and_back(self) -> None:
-        """Who was put out gets nothing more, his posts are refused visibly, and once allowed he comes back."""
+        """Who was put out gets nothing more, his posts are refused visibly; once allowed he comes back."""
         room = self.make_room("Gate")
         alice = self.in_room("alice", room)
         bob = self.in_room("bob", room)
