@@ -16,6 +16,7 @@ from pchat.admin.authority import ServerIdentity, make_identity
 from pchat.config import Config, LogConfig, ServerConfig, load_config, render_config
 from pchat.config.sections import split_address
 from pchat.errors import ConfigError
+from pchat.sip.connection import ConnectionLimits
 from pchat.sip.dialog import InfoLimits
 from pchat.sip.stream import StreamLimits
 from pchat.xccos.limits import XmlLimits
@@ -222,6 +223,15 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(XmlLimits(body_bytes=shown.body_bytes), XmlLimits())
         self.assertEqual(
             InfoLimits(shown.outstanding_infos, shown.pending_infos, shown.unsent_bytes), InfoLimits()
+        )
+        self.assertEqual(
+            ConnectionLimits(
+                sign_in_seconds=shown.sign_in_seconds,
+                idle_seconds=shown.idle_seconds,
+                unsent_bytes=shown.unsent_bytes,
+                response_seconds=shown.response_seconds,
+            ),
+            ConnectionLimits(),
         )
 
 

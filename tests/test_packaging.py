@@ -49,7 +49,12 @@ class SourceTests(SynchronousTestCase):
 
 
 #: What is imported under another name than it is installed by.
-MODULES = {"pyopenssl": "OpenSSL", "pyspnego": "spnego", "zope.interface": "zope"}
+MODULES = {
+    "pyopenssl": "OpenSSL",
+    "pyspnego": "spnego",
+    "pytest-twisted": "pytest_twisted",
+    "zope.interface": "zope",
+}
 #: What the test extra brings for its programs, plug-ins and stubs; nobody imports it.
 TOOLS = {
     *("lxml-stubs", "types-pyopenssl", "mypy", "mypy-zope", "ruff"),

@@ -23,10 +23,10 @@ from pchat.xccos.writer import EnvelopeIds, grpchat
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
+    from pchat.interfaces import IStore
     from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
-    from pchat.rooms.service import IChatStore
     from pchat.xccos.parser import Post
 
 log = Logger()
@@ -124,7 +124,7 @@ class Feeds:
 
     def __init__(
         self,
-        store: IChatStore,
+        store: IStore,
         rosters: Rosters,
         directory: LocalDirectory,
         blocks: Blocks,

@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from pchat.directory.local import LocalDirectory
-    from pchat.interfaces import Random
+    from pchat.interfaces import IStore, Random
     from pchat.rooms.access import Access
     from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
-    from pchat.rooms.service import IChatStore
     from pchat.rooms.session import ChatSession
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
@@ -73,7 +72,7 @@ class History:
 
     def __init__(
         self,
-        store: IChatStore,
+        store: IStore,
         tree: NodeTree,
         access: Access,
         settings: Settings,
@@ -141,6 +140,7 @@ class History:
             user_id=user.id,
             user_uri=user.uri,
             user_name=user.shown_name,
+            user_email=user.email,
             chat_id=0,
             text=None,
             detail=json.dumps(detail, separators=(",", ":")),

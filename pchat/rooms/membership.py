@@ -25,12 +25,11 @@ from pchat.xccos.writer import room_reference
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from pchat.interfaces import Random
+    from pchat.interfaces import IStore, Random
     from pchat.rooms.access import Access
     from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
     from pchat.rooms.roster import CatchUp, Roster, Rosters
-    from pchat.rooms.service import IChatStore
     from pchat.rooms.session import ChatSession
     from pchat.rooms.tree import NodeTree
 
@@ -66,7 +65,7 @@ class Membership:
 
     def __init__(
         self,
-        store: IChatStore,
+        store: IStore,
         tree: NodeTree,
         access: Access,
         rosters: Rosters,
@@ -237,6 +236,7 @@ class Membership:
                 user_id=user.id,
                 user_uri=user.uri,
                 user_name=user.shown_name,
+                user_email=user.email,
             )
             for roster in rosters
         ]

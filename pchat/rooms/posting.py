@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from pchat.errors import SipRefused
-from pchat.interfaces import Random
+from pchat.interfaces import IStore, Random
 from pchat.rooms.session import BUSY, acknowledge
 from pchat.store.messages import AppendOutcome, NewMessage, Stale
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pchat.fanout.feed import Feeds
     from pchat.rooms.access import Access
     from pchat.rooms.room import Room
-    from pchat.rooms.service import IChatStore
     from pchat.rooms.session import ChatSession
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
@@ -71,7 +70,7 @@ class Posting:
 
     def __init__(
         self,
-        store: IChatStore,
+        store: IStore,
         tree: NodeTree,
         access: Access,
         settings: Settings,
@@ -146,6 +145,7 @@ class Posting:
             author_id=user.id,
             author_uri=user.uri,
             author_name=user.shown_name,
+            author_email=user.email,
             chat=post.chat,
             rtf=post.rtf,
             alert=post.alert,

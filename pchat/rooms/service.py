@@ -5,8 +5,8 @@ Source: docs/spec/xccos.md chapter 3; docs/spec/persistent-chat-server.md sectio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -40,29 +40,9 @@ if TYPE_CHECKING:
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
     from pchat.sip.dialog import Dialog
-    from pchat.store.messages import AppendOutcome, NewMessage
     from pchat.xccos.parser import Command
 
 log = Logger()
-
-
-class IChatStore(Protocol):
-    """The store of a running server: `pchat.interfaces.IStore` and who writes to it."""
-
-    @property
-    def server_id(self) -> int:
-        """Our row in ``servers``."""
-
-    run_id: str
-
-    def write(self, body: Any, *args: Any) -> Deferred[Any]:
-        """Run a body in a transaction."""
-
-    def read(self, body: Any, *args: Any) -> Deferred[Any]:
-        """Run a body that only reads."""
-
-    def append(self, messages: Sequence[NewMessage]) -> Deferred[list[AppendOutcome]]:
-        """Commit messages."""
 
 
 @frozen

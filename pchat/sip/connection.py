@@ -48,8 +48,8 @@ class ConnectionLimits:
         stream: Bounds of what is received.
     """
 
-    sign_in_seconds: float = 30.0
-    idle_seconds: float = 660.0
+    sign_in_seconds: float = 90.0
+    idle_seconds: float = 900.0
     unsent_bytes: int = 4 * 1024 * 1024
     response_seconds: float = 32.0
     stream: StreamLimits = field(factory=StreamLimits)
