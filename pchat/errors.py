@@ -108,9 +108,13 @@ class StoreInUse(OperatorError):
         self.store = store
         self.pid = pid
 
+    @property
+    def holder(self) -> str:
+        """Who it is, in words."""
+        return "another process" if self.pid is None else f"process {self.pid}"
+
     def __str__(self) -> str:
-        who = "another process" if self.pid is None else f"process {self.pid}"
-        return f"{self.store} is in use by {who}; stop the server, or work through its admin socket"
+        return f"{self.store} is in use by {self.holder}; use pchatctl to administer it, or stop the server"
 
 
 class ConfigError(OperatorError):

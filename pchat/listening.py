@@ -22,20 +22,20 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
 from pchat.admin.api import AdministrationApi
 from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
+from pchat.config.certificates import check_key_pair
 from pchat.errors import ConfigError, OperatorError, StoreError
 from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
 from pchat.sip.connection import SipFactory
 from pchat.store.sqlite import SqliteStore
 from pchat.web.health import health_resource
-from pchat.web.site import BoundedSite
+from pchat.web.site import BoundedSite, Folder
 
 log = Logger()
 
@@ -61,16 +61,16 @@ class ServerContext(ContextFactory):
     Args:
         certificate: PEM chain.
         key: PEM private key.
-        path: The listener's place in the configuration, for errors.
+        listener: The listener's place in the configuration, for errors.
     """
 
     # Twisted asks for a method of the class as well.
     isClient = False
 
-    def __init__(self, certificate: Path, key: Path, path: str) -> None:
+    def __init__(self, certificate: Path, key: Path, listener: str) -> None:
         self._certificate = certificate
         self._key = key
-        self._path = path
+        self._listener = listener
         self._context = self._make()
 
     def _make(self) -> SSL.Context:
@@ -85,7 +85,9 @@ class ServerContext(ContextFactory):
             context.use_privatekey_file(os.fspath(self._key))
             context.check_privatekey()
         except SSL.Error as error:
-            raise ConfigError(self._path, f"certificate or key cannot be used: {error}") from error
+            raise ConfigError(
+                f"{self._listener}.certificate", f"certificate or key cannot be used: {error}"
+            ) from error
         return context
 
     def getContext(self) -> SSL.Context:
@@ -93,7 +95,12 @@ class ServerContext(ContextFactory):
         return self._context
 
     def reload(self) -> None:
-        """Read certificate and key again; if that fails the old ones stay."""
+        """Read certificate and key again; if that fails the old ones stay.
+
+        Raises:
+            ConfigError: They cannot be used; told as at the start.
+        """
+        check_key_pair(self._certificate, self._key, self._listener)
         self._context = self._make()
 
 
@@ -163,12 +170,16 @@ class ChatServer(Service):
     async def _start_store(self, store: SqliteStore) -> None:
         """Open the store; a `pchatctl` that holds it for a moment is waited for."""
         deadline = self._reactor.seconds() + LOCK_SECONDS
+        told = False
         while True:
             try:
                 await store.start()
             except OperatorError as error:
                 if not isinstance(error.__cause__, BlockingIOError) or self._reactor.seconds() > deadline:
                     raise
+                if not told:
+                    told = True
+                    log.warn("waiting for the store: {reason}", reason=str(error))
                 pause: Deferred[None] = deferLater(self._reactor, 0.1, lambda: None)
                 await pause
             else:
@@ -183,7 +194,7 @@ class ChatServer(Service):
     def _context(self, listener: SipListener | WebListener, path: str) -> ServerContext:
         if listener.certificate is None or listener.key is None:
             raise ConfigError(f"{path}.certificate", "is needed for TLS")
-        context = ServerContext(listener.certificate, listener.key, f"{path}.certificate")
+        context = ServerContext(listener.certificate, listener.key, path)
         self._contexts.append(context)
         return context
 
@@ -217,7 +228,7 @@ class ChatServer(Service):
         self._ports.append(port)
 
     def _web_site(self, parts: Parts) -> Site:
-        root = Resource()
+        root = Folder()
         root.putChild(b"health", health_resource({"store": parts.check_store}, self._reactor))
         return BoundedSite(root, self._config.web.limits, self._reactor)
 

@@ -7,6 +7,7 @@ tests run the very same parts in memory; `pchat.listening` puts them on the netw
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,6 +23,7 @@ from pchat.auth.throttle import LoginThrottle
 from pchat.config import Config
 from pchat.directory.credentials import StoredCredentials
 from pchat.directory.local import LocalDirectory
+from pchat.errors import ConfigError
 from pchat.fanout.feed import Feeds
 from pchat.frontend.addresses import Addresses
 from pchat.frontend.chat_dialogs import ChatDialogs
@@ -65,7 +67,15 @@ def open_store(
         clock: Server time.
         random: Unpredictable bytes.
         threads: The reactor; without one everything runs at once in the calling thread.
+
+    Raises:
+        ConfigError: The data directory cannot be used.
     """
+    data = config.server.data
+    if not os.path.isdir(data):
+        raise ConfigError("server.data", f"{data} is no directory; make it, or name another")
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise ConfigError("server.data", f"{data} cannot be written by the user that runs this")
     return SqliteStore(
         config.database,
         clock=clock,

@@ -5,6 +5,7 @@ Source: docs/operating.md "Starting and stopping".
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +15,40 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pchat.config import Config, load_config
-from pchat.errors import ConfigError
+from pchat.errors import ConfigError, OperatorError
 from pchat.ops.logs import JsonLines, LogStream
+from pchat.ops.pid_file import prepare_pid_file
 from pchat.ops.process import IChatServer, IReactor, ServerProcess
 
 #: Takes the configuration and the reactor.
 MakeServer = Callable[[Config, Any], IChatServer]
+
+#: What twistd takes without --pidfile, in its working directory, where two servers may stand.
+TWISTD_PID_FILE = "twistd.pid"
 
 
 class Options(usage.Options):
     """The options of ``twistd pchat``."""
 
     optParameters = [["config", "c", "pchat.toml", "Configuration file, as written by `pchatctl init DIR`."]]
+
+    def postOptions(self) -> None:
+        """Settle what twistd must know before it makes the server: its pid file, and that a daemon can log.
+
+        Raises:
+            SystemExit: The server cannot be started so; carries one line for standard error.
+        """
+        twistd = self.parent
+        if twistd is None:
+            return
+        try:
+            config = load_config(self["config"], with_tls=False)
+            if config.log.file is None and not (twistd["nodaemon"] or twistd["debug"]):
+                raise ConfigError("log.file", "a daemon has no standard error: name a file, or use twistd -n")
+            if twistd["pidfile"] == TWISTD_PID_FILE:
+                twistd["pidfile"] = os.fspath(prepare_pid_file(config.server))
+        except OperatorError as error:
+            raise SystemExit(f"pchat: {error}") from error
 
 
 def make_process(
@@ -48,7 +71,8 @@ def make_process(
         observer = JsonLines(_open_log(config, err), config.log.level)
     except ConfigError as error:
         raise SystemExit(f"pchat: {error}") from error
-    return ServerProcess(make_server(config, reactor), config, reactor, observer, out=out, err=err)
+    server, path = make_server(config, reactor), Path(config_path)
+    return ServerProcess(server, config, reactor, observer, out=out, err=err, config_path=path)
 
 
 def _open_log(config: Config, err: TextIO) -> LogStream:

@@ -115,6 +115,7 @@ def open_door(
     pause: Callable[[float], object] = time.sleep,
     now: Callable[[], float] = time.monotonic,
     patience: float = PATIENCE_SECONDS,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Door:
     """Find the way to administration.
 
@@ -123,12 +124,14 @@ def open_door(
         pause: Waits some seconds.
         now: Tells a time in seconds.
         patience: How many seconds to wait for a store that somebody uses without answering.
+        tell: Is given a line for the operator as soon as he has to wait.
 
     Raises:
         OperatorError: The store is in use and nobody answers, or one of the two is not accessible.
     """
     path = config.server.admin_socket
     end = now() + patience
+    told = False
     while True:
         try:
             return ServerDoor(path)
@@ -144,6 +147,9 @@ def open_door(
                     f"{error}; but nothing answers at {path}: the server may be starting or stopping,"
                     " or another pchatctl at work"
                 ) from error
+            if not told:
+                told = True
+                tell(f"waiting, at most {patience:g} seconds: {error.store} is in use by {error.holder}")
         pause(PAUSE_SECONDS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,12 +12,14 @@ import click
 from attrs import define
 
 from pchat.admin.client import Door, open_door
-from pchat.admin.output import print_json, print_line
+from pchat.admin.output import print_json, print_line, printable
 from pchat.admin.routes import PREFIX
 from pchat.config import Config, load_config
 from pchat.errors import ConfigError
 
 DEFAULT_CONFIG = "pchat.toml"
+#: Role entries that are named one by one when a change takes them away; --json has all of them.
+REMOVED_SHOWN = 10
 
 
 class Refused(click.ClickException):
@@ -60,7 +62,7 @@ class Session:
     config_path: Path = Path(DEFAULT_CONFIG)
     as_json: bool = False
     is_terminal: Callable[[], bool] = _stdin_is_terminal
-    open_door: Callable[[Config], Door] = open_door
+    open_door: Callable[..., Door] = open_door
 
     def config(self) -> Config:
         """Read the configuration.
@@ -72,7 +74,7 @@ class Session:
             raise ConfigError(
                 DEFAULT_CONFIG, "there is none here; name the server's with --config FILE or PCHAT_CONFIG"
             )
-        return load_config(self.config_path)
+        return load_config(self.config_path, with_tls=False)
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask administration one thing.
@@ -88,7 +90,7 @@ class Session:
 
     def ask_whom(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bool, Any]:
         """Do as `ask`; tell as well whether a running server answered."""
-        door = self.open_door(self.config())
+        door = self.open_door(self.config(), tell=self.remark)
         try:
             status, value = door.call(method, path, body)
         finally:
@@ -103,6 +105,43 @@ class Session:
             print_json(value)
         else:
             show_person(value)
+
+    def confirm(self, question: str, *, sure: bool) -> None:
+        """Ask a person before something is lost; a script, which has no terminal, has made up its mind.
+
+        Args:
+            question: What is about to be lost.
+            sure: Whether --yes was given.
+
+        Raises:
+            click.Abort: He would rather not.
+        """
+        if not sure and self.is_terminal():
+            click.confirm(question, abort=True, err=True)
+
+    def remark(self, text: str) -> None:
+        """Tell a person something beside the answer, on standard error."""
+        if not self.as_json:
+            click.echo(f"pchatctl: {printable(text)}", err=True)
+
+    def tell_removed(self, entries: Sequence[Mapping[str, Any]], why: str) -> None:
+        """Tell a person which role entries a change took away; a program finds them in ``removed``.
+
+        Args:
+            entries: Each with ``room`` (None for a category's creators), ``role`` and ``uri``.
+            why: What they have in common, such as ``outside the new scope``.
+        """
+        if not entries:
+            return
+        number = len(entries)
+        told = "; ".join(
+            f"{entry['role']} {entry['uri']}" + (f" of {entry['room']}" if entry["room"] else "")
+            for entry in entries[:REMOVED_SHOWN]
+        )
+        if number > REMOVED_SHOWN:
+            told += f"; and {number - REMOVED_SHOWN} more"
+        were = "entry {} was" if number == 1 else "entries {} were"
+        self.remark(f"{number} role {were.format(why)} taken away: {told}")
 
     def say(self, text: str) -> None:
         """Print a line for a person; a program learns as much from the exit status."""

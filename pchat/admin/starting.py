@@ -45,5 +45,5 @@ def serve(session: Session) -> None:
     """Run the server in the foreground, until SIGTERM or Ctrl-C."""
     from pchat.admin.serve import serve as run  # noqa: PLC0415  # no other command needs twistd
 
-    session.config()  # what is wrong with it is told in this command's way
+    session.config()  # a file that is missing is told in this command's way
     run(session.config_path)

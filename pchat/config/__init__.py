@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pchat.config.reading import load_config
+from pchat.config.reading import listeners_by_key, load_config
 from pchat.config.rendering import render_config
 from pchat.config.sections import (
     AuthConfig,
@@ -32,6 +32,7 @@ __all__ = [
     "WebConfig",
     "WebLimits",
     "WebListener",
+    "listeners_by_key",
     "load_config",
     "render_config",
 ]

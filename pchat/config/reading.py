@@ -32,11 +32,12 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 T = TypeVar("T")
 
 
-def load_config(path: Path | str) -> Config:
+def load_config(path: Path | str, *, with_tls: bool = True) -> Config:
     """Read and check a configuration file.
 
     Args:
         path: The file; relative paths in it begin in its directory.
+        with_tls: Whether certificates and keys are looked at; what only administers has no use for them.
 
     Returns:
         The configuration: paths are absolute, and what depends on other keys is filled in.
@@ -48,6 +49,8 @@ def load_config(path: Path | str) -> Config:
     config = cast(Config, _read(Config, _parse(path), ""))
     config = _complete(_absolute(config, path.parent))
     _check_whole(config)
+    if with_tls:
+        _check_key_pairs(config)
     return config
 
 
@@ -180,17 +183,22 @@ def _check_whole(config: Config) -> None:
             f" (more than {SOCKET_PATH_BYTES} bytes); name a directory with a shorter path",
         )
     used: dict[str, str] = {}
-    doors: dict[str, tuple[SipListener | WebListener, ...]] = {
-        "sip": config.sip.listeners,
-        "web": config.web.listeners,
-    }
-    for door, listeners in doors.items():
-        for index, listener in enumerate(listeners):
-            key = f"{door}.listeners[{index}]"
-            if listener.port and listener.address in used:
-                raise ConfigError(f"{key}.address", f"is the address of {used[listener.address]} too")
-            used[listener.address] = key
-            if isinstance(listener, SipListener) and listener.mode == "trusted-peer":
-                raise ConfigError(f"{key}.mode", '"trusted-peer" is not supported by this version')
-            if listener.certificate and listener.key:
-                check_key_pair(listener.certificate, listener.key, key)
+    for key, listener in listeners_by_key(config):
+        if listener.port and listener.address in used:
+            raise ConfigError(f"{key}.address", f"is the address of {used[listener.address]} too")
+        used[listener.address] = key
+        if isinstance(listener, SipListener) and listener.mode == "trusted-peer":
+            raise ConfigError(f"{key}.mode", '"trusted-peer" is not supported by this version')
+
+
+def listeners_by_key(config: Config) -> list[tuple[str, SipListener | WebListener]]:
+    """List all listeners with their places, such as ``sip.listeners[0]``."""
+    sip = [(f"sip.listeners[{index}]", listener) for index, listener in enumerate(config.sip.listeners)]
+    web = [(f"web.listeners[{index}]", listener) for index, listener in enumerate(config.web.listeners)]
+    return [*sip, *web]
+
+
+def _check_key_pairs(config: Config) -> None:
+    for key, listener in listeners_by_key(config):
+        if listener.certificate and listener.key:
+            check_key_pair(listener.certificate, listener.key, key)

@@ -47,6 +47,10 @@ _SECRET_TEXT = re.compile(
 #: Fields that hold what people write; kept only at debug level.
 _CHAT_FIELDS = frozenset({"body", "chat", "content", "data", "rtf", "text"})
 
+#: What twisted says of each of its listeners; ours are told in one line when all of them listen.
+_FACTORY = re.compile(r"(?:Starting|Stopping) factory \{")
+_PORT = re.compile(r"\((?:TCP|TLS|UNIX) Port .* Closed\)$|\S+ (?:\(TLS\) )?starting on ")
+
 #: What twisted's older logging adds and nobody reads.
 _LEGACY_FIELDS = frozenset({"failure", "format", "isError", "message", "printed", "system", "time", "why"})
 
@@ -105,14 +109,28 @@ class JsonLines:
 
     def __init__(self, stream: LogStream, level: str = "info") -> None:
         self.stream = stream
-        self._wanted = frozenset(_LEVELS[_LEVELS.index(level) :])
+        self.only(level)
         self._with_chat = level == "debug"
+
+    def only(self, level: str) -> None:
+        """Write nothing that is less important than a level from now on."""
+        self._wanted = frozenset(_LEVELS[_LEVELS.index(level) :])
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event, unless its level is not wanted."""
         level = event.get("log_level", LogLevel.info)
+        if level is LogLevel.info and _is_housekeeping(event):
+            event = {**event, "log_level": (level := LogLevel.debug)}
         if level.name in self._wanted:
             self.stream.write(render(describe(event, with_chat=self._with_chat)))
+
+
+def _is_housekeeping(event: LogEvent) -> bool:
+    """Tell whether twisted reports about its own ports and factories, which says nothing to an operator."""
+    words = event.get("log_format") or ""
+    if words == "{log_text}":  # by its older logging
+        return bool(_PORT.match(str(event.get("log_text", ""))))
+    return bool(_FACTORY.match(words))
 
 
 def render(fields: Mapping[str, object]) -> str:

@@ -6,9 +6,11 @@ Only this module knows twistd's habits. The reactor, the streams and the signal 
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -20,7 +22,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from zope.interface import Attribute
 
-from pchat.config import Config
+from pchat.config import Config, listeners_by_key
 from pchat.errors import PchatError
 from pchat.ops.announcement import announcement
 from pchat.ops.logs import JsonLines
@@ -62,6 +64,7 @@ class ServerProcess(MultiService):
         err: Where the one line goes that tells why the server did not start.
         set_signal: `signal.signal` outside tests.
         fail: Called when the start failed, before the reactor is stopped.
+        config_path: Where the configuration was read, for advice.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class ServerProcess(MultiService):
         err: TextIO,
         set_signal: SetSignal = signal.signal,
         fail: Callable[[], None] = end_with_failure,
+        config_path: Path = Path("pchat.toml"),
     ) -> None:
         MultiService.__init__(self)
         self._server = server
@@ -85,6 +89,7 @@ class ServerProcess(MultiService):
         self._err = err
         self._set_signal = set_signal
         self._fail = fail
+        self._config_path = config_path
         MultiService.addService(self, server)
 
     def setServiceParent(self, parent: Any) -> None:
@@ -113,11 +118,15 @@ class ServerProcess(MultiService):
         return receive
 
     def _reload(self) -> None:
-        log.info("reload: log file and certificates are opened again")
-        self._attempt(self._observer.stream.reopen, "the old log file stays in use")
-        self._attempt(self._server.reload, "the old certificates stay in use")
+        done = [
+            self._attempt(self._observer.stream.reopen, "the old log file stays in use"),
+            self._attempt(self._server.reload, "the old certificates stay in use"),
+        ]
+        # Told afterwards, so that it stands in the new file, and is true.
+        if all(done):
+            log.info("reloaded: log file and certificates were opened again")
 
-    def _attempt(self, action: Callable[[], None], otherwise: str) -> None:
+    def _attempt(self, action: Callable[[], None], otherwise: str) -> bool:
         """Do a part of a reload; what an operator can mend is told in one line without a traceback."""
         problem: str | None = None
         try:
@@ -126,8 +135,10 @@ class ServerProcess(MultiService):
             problem = str(error)
         except Exception:
             log.failure("{otherwise}", otherwise=otherwise)
+            return False
         if problem is not None:
             log.error("{otherwise}: {problem}", otherwise=otherwise, problem=problem)
+        return problem is None
 
     def _announce(self, _: object) -> None:
         try:
@@ -137,25 +148,32 @@ class ServerProcess(MultiService):
             log.info("listening (nobody reads standard output)")
 
     def _give_up(self, failure: Failure) -> None:
-        reason = _reason(failure)
+        reason = self._reason(failure.value)
         if reason is None:
             reason = f"an unexpected error ({type(failure.value).__name__}); its traceback is in the log"
             log.failure("the server did not start", failure=failure)
         self._err.write(f"pchat: {reason}\n")
         self._err.flush()
+        if self._config.log.file is None:
+            self._observer.only("warn")  # the line stays the last one, though much is still closed
         self._fail()
         self._reactor.callWhenRunning(self._reactor.stop)
 
+    def _reason(self, error: BaseException | None) -> str | None:
+        """Tell in one line what an operator can mend, or None if it is not his doing."""
+        if isinstance(error, CannotListenError):
+            return self._cannot_listen(error)
+        return str(error) if isinstance(error, PchatError) else None
 
-def _reason(failure: Failure) -> str | None:
-    """Tell in one line what an operator can mend, or None if it is not his doing."""
-    error = failure.value
-    if isinstance(error, CannotListenError):
+    def _cannot_listen(self, error: CannotListenError) -> str:
         cause = getattr(error.socketError, "strerror", None) or error.socketError
         if isinstance(error.port, str):  # the path of a UNIX socket
             return f"cannot listen on {error.port}: {cause}"
         host = f"[{error.interface}]" if ":" in str(error.interface) else error.interface
-        return f"cannot listen on {host}:{error.port}: {cause}"
-    if isinstance(error, PchatError):
-        return str(error)
-    return None
+        line = f"cannot listen on {host}:{error.port}: {cause}"
+        for key, listener in listeners_by_key(self._config):
+            if (listener.host, listener.port) == (error.interface, error.port):
+                busy = getattr(error.socketError, "errno", None) == errno.EADDRINUSE
+                stop = " or stop who uses it" if busy else ""
+                return f"{line}; change {key}.address in {self._config_path}{stop}"
+        return line

@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from pchat.web.site import Folder
+
 log = Logger()
 
 Check = Callable[[], Any]
@@ -90,7 +92,7 @@ def health_resource(checks: Mapping[str, Check], clock: IReactorTime) -> Resourc
         checks: What must be well for the server to be ready, by a short name such as ``store``.
         clock: Where the time-out of the checks comes from.
     """
-    health = Resource()
+    health = Folder()
     health.putChild(b"live", _Live())
     health.putChild(b"ready", _Ready(checks, clock))
     return health

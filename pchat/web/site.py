@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTranspor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from pchat.config import WebLimits
@@ -38,6 +38,33 @@ HARDENED_HEADERS = {
 }
 #: A year, as RFC 6797 section 6.1 shows; only over TLS.
 TRANSPORT_SECURITY = b"max-age=31536000"
+
+
+class NotFound(Resource):
+    """Nothing is here; told in a line of plain text."""
+
+    isLeaf = True
+
+    def render(self, request: Request) -> bytes:
+        """Answer every method."""
+        request.setResponseCode(404)
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        return b"" if request.method == b"HEAD" else b"There is nothing at this address.\n"
+
+
+class Folder(Resource):
+    """Holds other resources; is nothing itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Find nothing: what is there was put there."""
+        return NotFound()
+
+    def render(self, request: Request) -> bytes:
+        """Answer for the folder's own address."""
+        return NotFound().render(request)
 
 
 class BoundedRequest(Request):

@@ -71,6 +71,14 @@ class ServeTests(SynchronousTestCase):
         self.assertTrue(self.pid_file.exists())
         self.assertEqual([], self.started)
 
+    def test_garbage(self) -> None:
+        """A pid file without a number, as a full disk leaves it, does not prevent the start."""
+        self.pid_file.parent.mkdir()
+        for content in (b"", b"\n", b"garbage", b"\xff" * 4_096, b"-1", b"99999999999999999999"):
+            self.pid_file.write_bytes(content)
+            serve.serve(self.config)
+            self.assertFalse(self.pid_file.exists(), content)
+
     def test_strange_pid(self) -> None:
         """A killed server's number that another program has now, or we, does not prevent the start."""
         with subprocess.Popen(["sleep", "60"]) as other:

@@ -38,6 +38,34 @@ class LinesCase(SynchronousTestCase):
         return line
 
 
+class HousekeepingTests(LinesCase):
+    """What twisted says of its own ports and factories."""
+
+    def say(self) -> None:
+        # As twisted.internet.tcp and twisted.internet.protocol write them.
+        for text in (
+            "BoundedSite (TLS) starting on 8443",
+            "SipFactory starting on 5061",
+            "BoundedSite starting on '/srv/run/admin.sock'",
+            "(TCP Port 5061 Closed)",
+            "(UNIX Port '/srv/run/admin.sock' Closed)",
+        ):
+            self.log.info("{log_text}", log_text=text)
+        self.log.info("Starting factory {factory!r}", factory=self)
+        self.log.info("Stopping factory {factory!r}", factory=self)
+
+    def test_silent(self) -> None:
+        """Nobody is told but who debugs; what we or a peer say is never taken for it."""
+        self.say()
+        self.assertEqual("", self.out.getvalue())
+        self.log.info("{peer} starting on 5061", peer="x")
+        self.log.warn("{log_text}", log_text="(TCP Port 5061 Closed)")
+        self.assertEqual(2, len(self.lines()))
+        self.observe("debug")
+        self.say()
+        self.assertEqual(["debug"] * 7, [line["level"] for line in self.lines()[2:]])
+
+
 class FieldTests(LinesCase):
     """An event is one line with its fields."""
 

@@ -13,7 +13,8 @@ import attrs
 from twisted.application.service import Application, IServiceCollection, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, Logger, globalLogPublisher
+from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]  # one a platform
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -83,7 +84,10 @@ class ProcessCase(SynchronousTestCase):
         self.failures: list[str] = []
         self.config = Config(server=ServerConfig(data=self.home / "data", run=self.home / "run"))
         self.observer = JsonLines(LogStream(self.home / "log"))
-        self.process = ServerProcess(
+        self.process = self.make_process()
+
+    def make_process(self) -> ServerProcess:
+        return ServerProcess(
             self.server,
             self.config,
             cast(IReactor, self.reactor),
@@ -92,6 +96,7 @@ class ProcessCase(SynchronousTestCase):
             err=self.err,
             set_signal=self.signals.__setitem__,
             fail=lambda: self.failures.append("1"),
+            config_path=Path("/etc/pchat.toml"),
         )
 
     def start(self) -> None:
@@ -140,8 +145,29 @@ class StartTests(ProcessCase):
         """A busy port is told in one line that names it, and the process fails."""
         self.assert_gives_up(
             CannotListenError("127.0.0.1", 5061, OSError(98, "Address already in use")),
-            "pchat: cannot listen on 127.0.0.1:5061: Address already in use",
+            "pchat: cannot listen on 127.0.0.1:5061: Address already in use; change sip.listeners[0].address"
+            " in /etc/pchat.toml or stop who uses it",
         )
+
+    def test_port_not_ours(self) -> None:
+        """Where nobody uses the port, nobody is to be stopped."""
+        self.assert_gives_up(
+            CannotListenError("127.0.0.1", 8443, OSError(13, "Permission denied")),
+            "pchat: cannot listen on 127.0.0.1:8443: Permission denied; change web.listeners[0].address"
+            " in /etc/pchat.toml",
+        )
+
+    def test_last_line(self) -> None:
+        """What is logged while everything is closed again does not bury the reason, but warnings do come."""
+        self.observer = JsonLines(LogStream(None, self.err))
+        self.process = self.make_process()
+        self.start()
+        self.server.listening.errback(OperatorError("no store"))
+        log = Logger(observer=self.observer)
+        log.info("stopped")
+        self.assertEqual("pchat: no store\n", self.err.getvalue())
+        log.warn("something else is wrong")
+        self.assertIn("something else", self.err.getvalue())
 
     def test_busy_ipv6_port(self) -> None:
         """The address is written as the configuration has it."""
@@ -205,6 +231,21 @@ class SignalTests(ProcessCase):
         self.assertTrue((self.home / "log").exists())
         self.assertEqual(1, self.server.reloads)
 
+    def test_reload_told(self) -> None:
+        """That all was opened again is told when it is true, in the new log file."""
+        self.start()
+        old, new = self.home / "log.1", self.home / "log"
+        new.rename(old)
+        globalLogPublisher.addObserver(self.observer)
+        self.addCleanup(globalLogPublisher.removeObserver, self.observer)
+        self.signals[signal.SIGHUP](signal.SIGHUP, None)
+        self.assertIn("reloaded: ", new.read_text())
+        self.assertEqual("", old.read_text())
+        self.server.broken = ConfigError("sip.listeners[0].key", "holds no PEM private key")
+        self.signals[signal.SIGHUP](signal.SIGHUP, None)
+        self.assertEqual(1, new.read_text().count("reloaded: "))
+        self.assertIn("the old certificates stay in use: sip.listeners[0].key: holds no", new.read_text())
+
     def test_bad_certificate(self) -> None:
         """A bad new certificate, or a log file that cannot be opened, leaves the server running."""
         self.start()
@@ -263,6 +304,37 @@ class TapTests(ProcessCase):
         options = Options()
         options.parseOptions(["--config", "/etc/pchat.toml"])
         self.assertEqual("/etc/pchat.toml", options["config"])
+
+    def parse(self, *words: str, text: str = "") -> ServerOptions:
+        """Let twistd parse a command line for a configuration."""
+        path = self.home / "pchat.toml"
+        path.write_text(text)
+        options = ServerOptions()
+        options.parseOptions([*words, "pchat", "--config", str(path)])
+        return options
+
+    def test_pid_file(self) -> None:
+        """twistd's pid file is that of the run directory, unless the operator names another."""
+        pid_file = self.home / "run" / "twistd.pid"
+        self.assertEqual(str(pid_file), self.parse("-n")["pidfile"])
+        self.assertTrue(pid_file.parent.is_dir())
+        pid_file.write_text("garbage")
+        self.parse("-n")
+        self.assertFalse(pid_file.exists())
+        self.assertEqual("/tmp/other", self.parse("-n", "--pidfile", "/tmp/other")["pidfile"])
+        self.assertEqual("", self.parse("-n", "--pidfile=")["pidfile"])
+
+    def test_daemon(self) -> None:
+        """A daemon without a log file is refused in one line: nobody would ever know how it is."""
+        end = self.assertRaises(SystemExit, self.parse)
+        self.assertRegex(str(end.code), r"^pchat: log\.file: [^\n]+$")
+        self.parse(text='[log]\nfile = "log.json"')
+        self.parse("--nodaemon")
+
+    def test_wrong_for_twistd(self) -> None:
+        """A wrong configuration is told before twistd does anything."""
+        end = self.assertRaises(SystemExit, self.parse, text="[nonsense]")
+        self.assertEqual("pchat: nonsense: is not a known key", end.code)
 
     def test_made(self) -> None:
         """A good configuration gives a service that logs where the configuration says."""

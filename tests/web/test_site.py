@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from pchat.config import WebLimits
-from pchat.web.site import BoundedSite
+from pchat.web.site import BoundedSite, Folder
 
 LIMITS = WebLimits(connections=2, body_bytes=1_024, request_seconds=30, idle_seconds=60)
 
@@ -229,3 +229,25 @@ class TimeTests(SiteCase):
         first.connectionLost(Failure(ConnectionError()))
         _, transport = self.connect()
         self.assertFalse(transport.disconnected)
+
+
+class NotFoundTests(SynchronousTestCase):
+    """Addresses where nothing is."""
+
+    def test_plain(self) -> None:
+        """They are answered in one short line of text, whatever the method, at every depth."""
+        root = Folder()
+        inner = Folder()
+        root.putChild(b"inner", inner)
+        site = BoundedSite(root, LIMITS, Clock())
+        for method in (b"GET", b"POST", b"HEAD"):
+            for path in (b"/", b"/nowhere", b"/<b>", b"/inner", b"/inner/", b"/inner/x/y"):
+                channel: Any = site.buildProtocol(None)
+                transport = StringTransport()
+                channel.makeConnection(transport)
+                channel.dataReceived(b"%s %s HTTP/1.1\r\nHost: a\r\n\r\n" % (method, path))
+                channel.connectionLost(Failure(ConnectionError()))
+                head, _, body = transport.value().partition(b"\r\n\r\n")
+                self.assertTrue(head.startswith(b"HTTP/1.1 404 "), head)
+                self.assertIn(b"Content-Type: text/plain; charset=utf-8", head)
+                self.assertEqual(b"" if method == b"HEAD" else b"There is nothing at this address.\n", body)
