@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_table
+from pchat.admin.output import print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -90,17 +90,24 @@ def show(session: Session, category: str) -> None:
 @_attributes
 @click.pass_obj
 def change(session: Session, /, category: str, **given: Any) -> None:
-    """Change a category; a list that is given replaces the whole list."""
+    """Change a category; a list that is given replaces the whole list.
+
+    Roles outside a narrower scope are taken away, and are not given back when it is widened again.
+    """
     body = _body(given)
     if not body:
         raise click.UsageError("nothing to change is given")
-    session.show(session.ask("PATCH", address("categories", category), body), print_details)
+    changed = session.ask("PATCH", address("categories", category), body)
+    session.tell_removed(changed["removed"], "outside the new scope")
+    session.show(changed, lambda _: print_line(f"The category {changed['name']} is changed."))
 
 
 @categories.command("remove")
 @click.argument("category")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(session: Session, category: str) -> None:
+def remove(session: Session, category: str, yes: bool) -> None:
     """Remove a category that has no rooms."""
+    session.confirm(f"Remove the category {printable(category)}?", sure=yes)
     session.ask("DELETE", address("categories", category))
     session.say(f"The category {category} is removed.")

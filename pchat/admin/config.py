@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from pchat.admin.output import print_details
+from pchat.admin.output import print_line, print_table
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
+from pchat.rooms.settings import described
 
 
 @click.group("config", cls=Noun)
@@ -18,7 +21,14 @@ def config() -> None:
 @click.pass_obj
 def show(session: Session) -> None:
     """Show all settings."""
-    session.show(session.ask("GET", address("config")), print_details)
+    session.show(session.ask("GET", address("config")), _print_settings)
+
+
+def _print_settings(found: dict[str, Any]) -> None:
+    # A newer server may have settings that we cannot explain.
+    about = described()
+    rows = [(name, value, *about.get(name, ("", ""))) for name, value in found.items()]
+    print_table(("Setting", "Value", "Unit", "Meaning"), rows, "There are no settings.", whole=("Setting",))
 
 
 @config.command("set")
@@ -27,4 +37,6 @@ def show(session: Session) -> None:
 @click.pass_obj
 def change(session: Session, key: str, value: str) -> None:
     """Change one setting."""
-    session.show(session.ask("PUT", address("config", key), {"value": value}), print_details)
+    found = session.ask("PUT", address("config", key), {"value": value})
+    name = key.strip().lower().replace("_", "-")
+    session.show(found, lambda _: print_line(f"The setting {name} is {found.get(name, value)}."))

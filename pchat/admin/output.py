@@ -6,12 +6,14 @@ Names come from users: nothing in them is interpreted, neither as markup nor by 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +24,13 @@ _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 #: Wide enough that nothing is cut or wrapped when the output is a file or a pipe.
 _UNBOUNDED = 1_000_000
+
+#: Columns between two columns of a table, and the least that is left to one that may be wrapped.
+GAP = 2
+NARROWEST = 8
+#: What is copied as a whole, and of no use in two pieces.
+_ADDRESS = re.compile(r"(?:sip|ma-chan|ma-cat|ma-grp):\S+$")
+_FRACTION = re.compile(r"\.\d+Z$")
 
 
 def printable(text: str) -> str:
@@ -63,21 +72,29 @@ def print_line(text: str) -> None:
     click.echo(printable(text))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, *, whole: Sequence[str] = ()
+) -> None:
     """Print a table.
 
     Args:
         columns: Headings.
         rows: Values, as many a row as there are columns.
         empty: What is printed if there are no rows.
+        whole: Columns that are never wrapped, because they are copied: addresses.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(shown(value)) for value in row))
+        table.add_column(column, overflow="fold", no_wrap=column in whole)
+    cells = [[shown(value) for value in row] for row in rows]
+    for row in cells:
+        table.add_row(*map(Text, row))
+    needed = sum(
+        max(map(cell_len, values)) + GAP if values[0] in whole else NARROWEST + GAP
+        for values in zip(columns, *cells, strict=True)
+    )
     if table.row_count:
-        _print(table)
+        _print(table, needed)
     else:
         click.echo(empty)
 
@@ -87,18 +104,28 @@ def print_details(value: Mapping[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    needed = 0
     for name, item in value.items():
         entries = item if isinstance(item, list) and item else [item]
         for number, entry in enumerate(entries):
-            table.add_row(Text("" if number else printable(_label(name))), Text(shown(entry)))
-    _print(table)
+            text = shown(_to_the_second(entry) if name.endswith("_on") else entry)
+            table.add_row(Text("" if number else printable(_label(name))), Text(text))
+            if _ADDRESS.match(text):
+                needed = max(needed, cell_len(text))
+    _print(table, max(map(cell_len, value), default=0) + GAP + needed if needed else 0)
+
+
+def _to_the_second(value: object) -> object:
+    """Shorten a time; nobody reads fractions of a second."""
+    return _FRACTION.sub("Z", value) if isinstance(value, str) else value
 
 
 def _label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _print(table: Table) -> None:
+def _print(table: Table, needed: int) -> None:
+    """Print a table as wide as the terminal, or as what must not be wrapped needs."""
     terminal = sys.stdout.isatty()
     console = Console(
         file=sys.stdout,
@@ -110,6 +137,7 @@ def _print(table: Table) -> None:
         highlight=False,
         soft_wrap=False,
     )
+    console.size = (max(console.width, needed), console.height)
     with console.capture() as captured:
         console.print(table)
     # Tables are filled with blanks to the right, which is of no use to anybody.

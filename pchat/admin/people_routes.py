@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pchat.admin.fields import Field, Flag, Text
 from pchat.admin.routes import NOTHING, Answer, Call, Route
+from pchat.directory.people import check_user_uri
+from pchat.errors import AdministrationRefused
 from pchat.rooms.people_administration import PeopleAdministration
+from pchat.xccos.codes import ResponseCode
 
 _USER_FIELDS = dict.fromkeys(("uri", "password", "display_name", "company", "email"), Text())
 _POLICY_FIELDS: dict[str, Field] = {"enabled": Flag(), "description": Text()}
@@ -39,6 +42,13 @@ class PeopleRoutes:
         return 200, self._people.list_users()
 
     async def _add_user(self, call: Call) -> Answer:
+        # The rules know people of other domains; but here is where one signs in, and for those nobody could.
+        domain = check_user_uri(call.body["uri"]).partition("@")[2]
+        if domain != self._people.domain:
+            raise AdministrationRefused(
+                ResponseCode.ERROR_INVALID_ARGUMENT,
+                f"{domain} is not the domain of this server: accounts are NAME@{self._people.domain}",
+            )
         return 201, await self._people.add_user(call.actor, **call.body)
 
     async def _show_user(self, call: Call) -> Answer:

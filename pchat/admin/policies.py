@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_table
+from pchat.admin.output import print_line, print_table
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -31,13 +31,20 @@ def set_policy(
     session: Session, everybody: bool, user: str | None, enabled: str, description: str | None
 ) -> None:
     """Switch chat on or off; a user's own policy beats the global one."""
-    if everybody == (user is not None):
+    if everybody and user is not None:
+        raise click.UsageError("either --global or --user, not both")
+    if not everybody and user is None:
         raise click.UsageError("either --global or --user URI is needed")
     path = address("policies", "global") if user is None else address("policies", "users", user)
     body: dict[str, Any] = {"enabled": enabled == "yes"}
     if description is not None:
         body["description"] = description
-    session.show(session.ask("PUT", path, body), lambda policy: _print_policies([policy]))
+    session.show(session.ask("PUT", path, body), _print_change)
+
+
+def _print_change(policy: dict[str, Any]) -> None:
+    whose = "The global policy" if policy["uri"] is None else f"The policy of the user {policy['uri']}"
+    print_line(f"{whose} is changed: chat is {'on' if policy['enabled'] else 'off'}.")
 
 
 @policies.command("list")
@@ -49,4 +56,6 @@ def list_policies(session: Session) -> None:
 
 def _print_policies(found: list[dict[str, Any]]) -> None:
     rows = [(policy["scope"], policy["uri"], policy["enabled"], policy["description"]) for policy in found]
-    print_table(("Scope", "User", "Chat", "Description"), rows, "There are no policies: chat is off.")
+    print_table(
+        ("Scope", "User", "Chat", "Description"), rows, "There are no policies: chat is off.", whole=("User",)
+    )

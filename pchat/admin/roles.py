@@ -22,7 +22,8 @@ def role_commands(role: str, description: str) -> Noun:
 
     def print_list(found: list[dict[str, Any]]) -> None:
         rows = [(principal["uri"], principal["kind"]) for principal in found]
-        print_table((f"{role.capitalize()}s", "Kind"), rows, f"The room has no {role}s.")
+        heading = f"{role.capitalize()}s"
+        print_table((heading, "Kind"), rows, f"The room has no {role}s.", whole=(heading,))
 
     @group.command("list", help=f"List the {role}s of a room.")
     @click.argument("room")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table
+from pchat.admin.output import print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -65,10 +65,11 @@ def list_rooms(session: Session, /, disabled: bool | None, **given: Any) -> None
     query = _body(given)
     if disabled is not None:
         query["disabled"] = "true" if disabled else "false"
-    session.show(session.ask("GET", address("rooms", query=query)), _print_rooms)
+    none = "There are no such rooms." if query else "There are no rooms."
+    session.show(session.ask("GET", address("rooms", query=query)), lambda found: _print_rooms(found, none))
 
 
-def _print_rooms(found: list[dict[str, Any]]) -> None:
+def _print_rooms(found: list[dict[str, Any]], none: str) -> None:
     rows = [
         (
             room["name"],
@@ -76,11 +77,12 @@ def _print_rooms(found: list[dict[str, Any]]) -> None:
             room["privacy"],
             room["type"],
             "disabled" if room["disabled"] else "active",
-            room["uri"],
+            room["uri"].rpartition("/")[2],
         )
         for room in found
     ]
-    print_table(("Name", "Category", "Privacy", "Type", "State", "URI"), rows, "There are no such rooms.")
+    # A whole URI would leave no place for the rest; a GUID alone names a room as well.
+    print_table(("Name", "Category", "Privacy", "Type", "State", "GUID"), rows, none, whole=("GUID",))
 
 
 @rooms.command("show")
@@ -101,7 +103,9 @@ def change(session: Session, /, room: str, **given: Any) -> None:
     body = _body(given)
     if not body:
         raise click.UsageError("nothing to change is given")
-    session.show(session.ask("PATCH", address("rooms", room), body), print_details)
+    changed = session.ask("PATCH", address("rooms", room), body)
+    session.tell_removed(changed["removed"], "that the room may no longer have")
+    session.show(changed, lambda _: print_line(f"The room {changed['name']} is changed."))
 
 
 @rooms.command("move")
@@ -109,9 +113,13 @@ def change(session: Session, /, room: str, **given: Any) -> None:
 @click.option("--category", metavar="C", required=True, help="Name or URI of the category to move it to.")
 @click.pass_obj
 def move(session: Session, room: str, category: str) -> None:
-    """Move a room to another category; roles outside its scope are taken away."""
-    body = {"category": category}
-    session.show(session.ask("POST", address("rooms", room, "move"), body), print_details)
+    """Move a room to another category.
+
+    Roles outside its scope are taken away, and are not given back when the room is moved back.
+    """
+    moved = session.ask("POST", address("rooms", room, "move"), {"category": category})
+    session.tell_removed(moved["removed"], "outside the new scope")
+    session.show(moved, lambda _: print_line(f"The room {moved['name']} is moved to {moved['category']}."))
 
 
 @rooms.command("disable")
@@ -136,8 +144,10 @@ def _print_state(room: dict[str, Any]) -> None:
 
 @rooms.command("remove")
 @click.argument("room")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(session: Session, room: str) -> None:
+def remove(session: Session, room: str, yes: bool) -> None:
     """Remove a room and its messages for good."""
+    session.confirm(f"Remove the room {printable(room)} and its messages for good?", sure=yes)
     session.ask("DELETE", address("rooms", room))
     session.say(f"The room {room} is removed.")

@@ -22,7 +22,12 @@ def status(session: Session) -> None:
 
 def _print_status(found: dict[str, Any]) -> None:
     click.echo("The server runs." if found["running"] else "No server runs.")
-    sections = {name: _lines(value) for name, value in found.items() if name != "running"}
+    sections: dict[str, object] = {}
+    for name, value in found.items():
+        if name == "uptime_seconds":
+            sections["uptime"] = duration(value)
+        elif name != "running":
+            sections[name] = _lines(value)
     print_details(sections)
 
 
@@ -31,3 +36,10 @@ def _lines(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return [f"{name.replace('_', ' ')}: {shown(item)}" for name, item in value.items()]
+
+
+def duration(seconds: int) -> str:
+    """Write a number of seconds for a person: ``3 days 4:05:06``."""
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3_600}:{rest % 3_600 // 60:02}:{rest % 60:02}"
+    return f"{days} day{'' if days == 1 else 's'} {clock}" if days else clock

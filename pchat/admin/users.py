@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table
+from pchat.admin.output import print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 from pchat.errors import OperatorError
@@ -54,7 +54,7 @@ def add(session: Session, /, uri: str, password_stdin: bool, **names: str | None
     """Make an account; the password is asked for."""
     body: dict[str, Any] = {"uri": uri, "password": _read_password(session, password_stdin)}
     body |= {name: text for name, text in names.items() if text is not None}
-    session.show(session.ask("POST", address("users"), body), print_details)
+    session.show(session.ask("POST", address("users"), body), _print_user)
 
 
 @users.command("list")
@@ -66,7 +66,7 @@ def list_users(session: Session) -> None:
 
 def _print_users(found: list[dict[str, Any]]) -> None:
     rows = [(user["uri"], user["display_name"], user["state"], user["enabled"]) for user in found]
-    print_table(("URI", "Display name", "State", "Chat"), rows, "There are no accounts.")
+    print_table(("URI", "Display name", "State", "Chat"), rows, "There are no accounts.", whole=("URI",))
 
 
 @users.command("show")
@@ -74,7 +74,12 @@ def _print_users(found: list[dict[str, Any]]) -> None:
 @click.pass_obj
 def show(session: Session, uri: str) -> None:
     """Show one account."""
-    session.show(session.ask("GET", address("users", uri)), print_details)
+    session.show(session.ask("GET", address("users", uri)), _print_user)
+
+
+def _print_user(user: dict[str, Any]) -> None:
+    # What programs know as ``enabled`` would be taken for the account's state.
+    print_details({"chat" if name == "enabled" else name: value for name, value in user.items()})
 
 
 @users.command("disable")
@@ -94,16 +99,19 @@ def enable(session: Session, uri: str) -> None:
 
 
 def _print_state(user: dict[str, Any]) -> None:
-    print_line(f"{user['uri']} is {user['state']}.")
+    word = "enabled" if user["state"] == "active" else user["state"]
+    print_line(f"The user {user['uri']} is {word}.")
 
 
 @users.command("remove")
 @click.argument("uri")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(session: Session, uri: str) -> None:
+def remove(session: Session, uri: str, yes: bool) -> None:
     """Remove an account with all that it was granted; its messages stay."""
+    session.confirm(f"Remove the user {printable(uri)} with all roles?", sure=yes)
     session.ask("DELETE", address("users", uri))
-    session.say(f"{uri} is removed.")
+    session.say(f"The user {uri} is removed.")
 
 
 @users.command("password")
@@ -114,4 +122,4 @@ def password(session: Session, uri: str, password_stdin: bool) -> None:
     """Replace the password of an account."""
     secret = _read_password(session, password_stdin)
     session.ask("PUT", address("users", uri, "password"), {"password": secret})
-    session.say(f"The password of {uri} is changed.")
+    session.say(f"The password of the user {uri} is changed.")

@@ -18,7 +18,7 @@ from pchat.rooms.people_administration import PeopleAdministration
 from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
 from pchat.rooms.room import Room
 from pchat.rooms.scope import ScopeLists
-from pchat.rooms.shown import Shown, category_shown
+from pchat.rooms.shown import Shown, category_shown, removed_shown
 from pchat.store.changes import Stamp
 from pchat.store.people import NewPrincipal
 from pchat.store.rooms import (
@@ -210,6 +210,9 @@ class CategoryAdministration:
 
         A narrowed scope takes the roles of its rooms from those who fall out of it, and puts them out.
 
+        Returns:
+            The category, and as ``removed`` the role entries that were taken away without being named.
+
         Raises:
             AdministrationRefused: No such category, name taken or bad, unknown principals, creators out
                 of scope.
@@ -234,10 +237,13 @@ class CategoryAdministration:
             )
             if creators is None:
                 lists = self._without_lost_creators(lists, category, domains)
+                lost = {("creator", number) for number in category.creators - lists.creators}
             else:
                 self._check_creators(lists, category, domains)
-            await self._commit_change(actor, category, fields, lists, domains)
-            return self._shown(category)
+                lost = set()
+            removed = removed_shown(None, lost, self._desk.directory)
+            removed += await self._commit_change(actor, category, fields, lists, domains)
+            return self._shown(category) | {"removed": removed}
 
     async def _commit_change(
         self,
@@ -246,7 +252,7 @@ class CategoryAdministration:
         fields: CategoryFields,
         lists: ScopeLists,
         domains: NewDomains,
-    ) -> None:
+    ) -> list[Shown]:
         before = ScopeLists.of(category)
         inherited = (category.invitations, category.file_upload, category.logged)
         scope = self._scope_change(actor, category, lists, domains)
@@ -257,6 +263,12 @@ class CategoryAdministration:
         if inherited != (category.invitations, category.file_upload, category.logged):
             for room in rooms:
                 self._desk.tell("room_changed", room)
+        return [
+            entry
+            for room in rooms
+            if room.id in scope.purge.roles
+            for entry in removed_shown(room.uri, scope.purge.roles[room.id], self._desk.directory)
+        ]
 
     def _scope_change(
         self, actor: str, category: Category, lists: ScopeLists, domains: NewDomains

@@ -106,6 +106,11 @@ class PeopleAdministration:
 
     # -- asking
 
+    @property
+    def domain(self) -> str:
+        """The domain that accounts sign in to."""
+        return self._desk.tree.domain
+
     def user(self, text: str) -> Principal:
         """Find a user account by its address.
 

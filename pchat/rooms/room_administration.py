@@ -17,7 +17,7 @@ from pchat.rooms.people_administration import unknown_principal
 from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.rooms.room_words import fields_of, read_word, read_words, told
-from pchat.rooms.shown import Shown, principals_shown, room_shown, room_shown_in_full
+from pchat.rooms.shown import Shown, principals_shown, removed_shown, room_shown, room_shown_in_full
 from pchat.store.changes import Stamp
 from pchat.store.rooms import RoomFields, change_roles, delete_room, insert_room, update_room
 from pchat.xccos.codes import ResponseCode
@@ -219,6 +219,9 @@ class RoomAdministration:
         Roles that the changed room may not have are taken away: presenters of a room that is no longer an
         auditorium, or that are no members of a room that is no longer open.
 
+        Returns:
+            The room, and as ``removed`` the role entries that were taken away.
+
         Raises:
             AdministrationRefused: No such room, name taken or bad, unknown words.
         """
@@ -232,19 +235,23 @@ class RoomAdministration:
                 fields = evolve(fields, name=checked, name_folded=fold(checked))
             if description is not None:
                 fields = evolve(fields, description=check_description(description))
-            await self._commit_change(actor, room, fields, "changed")
-            return self.show_room(room.uri)
+            removed = await self._commit_change(actor, room, fields, "changed")
+            return self.show_room(room.uri) | {"removed": removed}
 
     async def move_room(self, actor: str, text: str, category: str) -> Shown:
         """Move a room to another category; roles that lie outside its scope are taken away (P-10).
+
+        Returns:
+            The room, and as ``removed`` the role entries that were taken away.
 
         Raises:
             AdministrationRefused: No such room or category.
         """
         async with self._desk.lock:
             room, target = self.room(text), self._categories.category(category)
-            await self._commit_change(actor, room, evolve(fields_of(room), category_id=target.id), "moved")
-            return self.show_room(room.uri)
+            fields = evolve(fields_of(room), category_id=target.id)
+            removed = await self._commit_change(actor, room, fields, "moved")
+            return self.show_room(room.uri) | {"removed": removed}
 
     async def disable_room(self, actor: str, text: str) -> Shown:
         """Disable a room: everybody leaves, nobody finds it, all is kept (F-14).
@@ -285,11 +292,12 @@ class RoomAdministration:
             await self._desk.commit(Subject.of("room", room), actor, _remove, room.id, event)
             self._desk.tell("room_removed", room)
 
-    async def _commit_change(self, actor: str, room: Room, fields: RoomFields, word: str) -> None:
+    async def _commit_change(self, actor: str, room: Room, fields: RoomFields, word: str) -> list[Shown]:
         before, lists = fields_of(room), RoleLists.of(room)
         category = self._desk.tree.category_by_id(fields.category_id) or room.category
         shape = RoomShape(category, Privacy(fields.privacy), Behavior(fields.behavior))
         lost = sorted(lists.pairs() - self._rules.settled(lists, shape).pairs())
+        removed = removed_shown(room.uri, lost, self._desk.directory)
         events = []
         if fields != before:
             old, new = told(before, room.category), told(fields, category)
@@ -306,12 +314,13 @@ class RoomAdministration:
         await self._desk.commit(Subject.of("room", room), actor, _change, room.id, fields, change)
         if fields.disabled and not before.disabled:
             self._desk.tell("room_disabled", room)
-            return
+            return removed
         if lost or (before.category_id, before.privacy, before.behavior) != (
             *(fields.category_id, fields.privacy, fields.behavior),
         ):
             self._desk.tell("rights_narrowed", [room])
         self._desk.tell("room_changed", room)
+        return removed
 
     # -- roles
 

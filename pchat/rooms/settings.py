@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field, fields, frozen
@@ -72,6 +73,11 @@ class WebAddress:
         return address
 
 
+def _setting(default: Any, form: WholeNumber | WebAddress, unit: str, meaning: str) -> Any:
+    """Describe a setting: what it may be, and for ``pchatctl config show`` what it counts and bounds."""
+    return field(default=default, metadata={"form": form, "unit": unit, "meaning": meaning})
+
+
 @define
 class Settings:
     """The values in force; one object for the whole server, changed in place.
@@ -88,14 +94,20 @@ class Settings:
     Source: docs/spec/persistent-chat-server.md sections 9 and 15; the sizes are our own choice.
     """
 
-    participant_update_limit: int = field(default=75, metadata={"form": WholeNumber(0, UINT32)})
-    default_history: int = field(default=30, metadata={"form": WholeNumber(1, 500)})
+    participant_update_limit: int = _setting(
+        75, WholeNumber(0, UINT32), "users", "in a room above which joins and parts are not told"
+    )
+    default_history: int = _setting(30, WholeNumber(1, 500), "messages", "that who joins a room is given")
     # The body limit of a SIP message must hold the largest message with its RTF.
-    message_size_limit: int = field(default=8_000, metadata={"form": WholeNumber(1, 65_536)})
-    story_size_limit: int = field(default=65_536, metadata={"form": WholeNumber(1, 262_144)})
-    search_limit: int = field(default=999, metadata={"form": WholeNumber(1, 10_000)})
-    max_file_size_kb: int = field(default=20_000, metadata={"form": WholeNumber(0, UINT32)})
-    room_management_url: str = field(default="", metadata={"form": WebAddress()})
+    message_size_limit: int = _setting(8_000, WholeNumber(1, 65_536), "bytes", "of a message's text in UTF-8")
+    story_size_limit: int = _setting(
+        65_536, WholeNumber(1, 262_144), "bytes", "of a text that begins with [STORY]"
+    )
+    search_limit: int = _setting(999, WholeNumber(1, 10_000), "messages", "that a query finds at most")
+    max_file_size_kb: int = _setting(20_000, WholeNumber(0, UINT32), "1024 bytes", "of a file")
+    room_management_url: str = _setting(
+        "", WebAddress(), "", "page for room management; empty: the built-in one"
+    )
 
     def load(self, stored: Mapping[str, str]) -> None:
         """Take over what the store has; what it does not have gets its default.
@@ -132,6 +144,14 @@ class Settings:
 def names() -> list[str]:
     """Tell the names of all settings, with hyphens, as operators type them."""
     return [_option(attribute.name) for attribute in fields(Settings)]
+
+
+def described() -> dict[str, tuple[str, str]]:
+    """Tell unit and meaning of all settings, by name with hyphens."""
+    return {
+        _option(attribute.name): (attribute.metadata["unit"], attribute.metadata["meaning"])
+        for attribute in fields(Settings)
+    }
 
 
 def check_setting(name: str, text: str) -> int | str:

@@ -79,6 +79,15 @@ def category_shown(category: Category, rooms: int, directory: LocalDirectory) ->
     }
 
 
+def removed_shown(
+    room_uri: str | None, pairs: Iterable[tuple[str, int]], directory: LocalDirectory
+) -> list[Shown]:
+    """Show role entries that a change took away with it; ``room`` is None for the creators of a category."""
+    return [
+        {"room": room_uri, "role": role, "uri": directory.uri_of(number)} for role, number in sorted(pairs)
+    ]
+
+
 def room_shown(room: Room) -> Shown:
     """Show a room without its role lists, as it stands in a listing."""
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Iterable
@@ -49,6 +50,16 @@ def make_parts() -> AdministrationParts:
     clock.advance(1_700_000_000)
     store = memory_store(clock)
     return at_once(ensureDeferred(assemble_administration(Config(), store, clock, counting_random())))
+
+
+class Terminal(io.StringIO):
+    """A standard output that says that it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 class Asker:

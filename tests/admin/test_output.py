@@ -12,16 +12,7 @@ from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.admin.output import print_details, print_json, print_table, printable
-
-
-class Terminal(io.StringIO):
-    """A standard output that says that it is a terminal."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
+from tests.admin.support import Terminal
 
 
 class OutputCase(SynchronousTestCase):
@@ -78,6 +69,24 @@ class TableTests(OutputCase):
         self.assertIn("\x1b[1m", out.getvalue())
         self.assertIn(r"a\x1b[31mb", out.getvalue())
         self.assertNotIn("\x1b[31m", out.getvalue())
+
+    def test_whole(self) -> None:
+        """On a narrow terminal an address is never wrapped, whatever else must be; nothing is cut."""
+        out = Terminal()
+        self.patch(sys, "stdout", out)
+        self.patch(Console, "_environ", {"TERM": "xterm", "COLUMNS": "40"})
+        address = "sip:" + "a" * 60 + "@example.com"
+        print_table(("URI", "Words"), [(address, "one two three four five")], "none", whole=("URI",))
+        self.assertIn(address, out.getvalue())
+        words = "".join(out.getvalue().replace(address, "").split())
+        self.assertTrue(words.endswith("onetwothreefourfive"), words)
+        print_details({"uri": address, "note": "x " * 50})
+        self.assertEqual(2, out.getvalue().count(address))
+
+    def test_times(self) -> None:
+        """Persons read times to the second."""
+        print_details({"created_on": "2026-01-02T03:04:05.678Z", "name": "a.5Z"})
+        self.assertEqual("created on  2026-01-02T03:04:05Z\nname        a.5Z\n", self.out.getvalue())
 
     def test_empty(self) -> None:
         """A table without rows is a sentence."""

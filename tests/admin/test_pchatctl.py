@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from pchat.admin.session import Session
-from tests.admin.support import PASSWORD, CommandCase
+from rich.console import Console
+
+from pchat.admin.rooms import _print_rooms
+from pchat.admin.session import REMOVED_SHOWN, Session
+from tests.admin.support import PASSWORD, CommandCase, Terminal
 
 ALICE = {"uri": "sip:alice@example.com", "kind": "user"}
 BOB = {"uri": "sip:bob@example.com", "kind": "user"}
@@ -54,12 +58,27 @@ class UserTests(CommandCase):
             self.run_ctl("user", "list").stdout.splitlines(),
         )
         self.assertEqual(
-            "sip:alice@example.com is disabled.\n",
+            "The user sip:alice@example.com is disabled.\n",
             self.run_ctl("user", "disable", "alice@example.com").stdout,
         )
         self.assertEqual(
-            "alice@example.com is removed.\n", self.run_ctl("user", "remove", "alice@example.com").stdout
+            "The user alice@example.com is removed.\n",
+            self.run_ctl("user", "remove", "alice@example.com").stdout,
         )
+
+    def test_show(self) -> None:
+        """Whether he may chat is told as such, not as a second state; times to the second."""
+        self.add_user("alice")
+        shown = self.run_ctl("user", "show", "alice@example.com").stdout
+        self.assertRegex(shown, r"(?m)^chat +no$")
+        self.assertNotIn("enabled", shown)
+        self.assertRegex(shown, r"(?m)^created on +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+    def test_foreign(self) -> None:
+        """An account of another domain is refused: nobody could sign in to it here."""
+        line = self.refused("user", "add", "alice@example.org", "--password-stdin", stdin=PASSWORD)
+        self.assertIn("example.org is not the domain of this server: accounts are NAME@example.com", line)
+        self.ctl("user", "add", "SIP:alice@EXAMPLE.com", "--password-stdin", stdin=PASSWORD)
 
     def test_no_terminal(self) -> None:
         """Where nobody can be asked for the password the way out is told, and no account is made."""
@@ -102,11 +121,24 @@ class PolicyTests(CommandCase):
         self.assertEqual(("user", ALICE["uri"], False, "x"), tuple(shown.values()))
         self.assertFalse(self.ctl("user", "show", "alice@example.com")["enabled"])
         self.assertEqual(2, len(self.ctl("policy", "list")))
+        self.assertEqual(
+            "The global policy is changed: chat is off.\n",
+            self.run_ctl("policy", "set", "--global", "--enabled", "no").stdout,
+        )
+        self.assertEqual(
+            "The policy of the user sip:alice@example.com is changed: chat is on.\n",
+            self.run_ctl("policy", "set", "--user", "alice@example.com", "--enabled", "yes").stdout,
+        )
 
     def test_usage(self) -> None:
         """For whom it is, and what, must be said; both at once is not understood."""
         self.refused("policy", "set", "--enabled", "yes", status=2)
-        self.refused("policy", "set", "--global", "--user", "a@example.com", "--enabled", "yes", status=2)
+        self.assertIn(
+            "either --global or --user, not both",
+            self.refused(
+                "policy", "set", "--global", "--user", "a@example.com", "--enabled", "yes", status=2
+            ),
+        )
         self.refused("policy", "set", "--global", status=2)
         self.refused("policy", "set", "--global", "--enabled", "perhaps", status=2)
         self.refused("policy", "set", "--user", "nobody@example.com", "--enabled", "yes")
@@ -200,6 +232,101 @@ class RoomTests(CommandCase):
         self.assertEqual(("closed", "normal"), (made["privacy"], made["type"]))
         self.assertEqual(([], [], []), (made["members"], made["managers"], made["presenters"]))
 
+    def test_no_rooms(self) -> None:
+        """That there are none is another thing than that none was found."""
+        self.assertEqual("There are no rooms.\n", self.run_ctl("room", "list").stdout)
+        self.assertEqual("There are no such rooms.\n", self.run_ctl("room", "list", "--enabled").stdout)
+
+    def test_sentences(self) -> None:
+        """What is done is told in one line."""
+        self.ctl("room", "add", "Lobby", "--category", "Work")
+        self.ctl("category", "add", "Other", "--allow", "example.com")
+        for command, line in (
+            (("room", "set", "lobby", "--privacy", "open"), "The room Lobby is changed."),
+            (("room", "move", "lobby", "--category", "other"), "The room Lobby is moved to Other."),
+            (("category", "set", "other", "--name", "New"), "The category New is changed."),
+            (("room", "disable", "Lobby"), "The room Lobby is disabled."),
+            (("room", "remove", "Lobby"), "The room Lobby is removed."),
+            (("category", "remove", "New"), "The category New is removed."),
+        ):
+            result = self.run_ctl(*command)
+            self.assertEqual((line + "\n", ""), (result.stdout, result.stderr))
+
+    def test_asked(self) -> None:
+        """On a terminal a removal is asked for, unless --yes is given; whoever hesitates keeps all."""
+        self.ctl("room", "add", "Lobby", "--category", "Work")
+        self.ctl("category", "add", "Empty")
+        self.add_user("alice")
+        self.session = Session(is_terminal=lambda: True)
+        for noun, name, listing in (
+            ("room", "Lobby", "room"),
+            ("category", "Empty", "category"),
+            ("user", "alice@example.com", "user"),
+        ):
+            before = len(self.ctl(listing, "list"))
+            for answer in ("n\n", "\n", ""):
+                result = self.run_ctl(noun, "remove", name, stdin=answer)
+                self.assertEqual((1, ""), (result.exit_code, result.stdout), result.output)
+                self.assertIn(f"Remove the {noun} {name}", result.stderr)
+            self.assertEqual(before, len(self.ctl(listing, "list")))
+            self.session.as_json = False
+            self.assertEqual(0, self.run_ctl(noun, "remove", name, stdin="y\n").exit_code)
+            self.assertEqual(before - 1, len(self.ctl(listing, "list")))
+            self.session.as_json = False
+        self.session = None
+        self.ctl("room", "add", "Lobby", "--category", "Work")
+        self.session = Session(is_terminal=lambda: True)
+        self.assertEqual(0, self.run_ctl("room", "remove", "Lobby", "--yes", stdin="").exit_code)
+
+    def test_taken_away(self) -> None:
+        """What a narrower scope takes away is told: to persons beside the answer, to programs in it."""
+        self.add_user("alice")
+        self.add_user("bob")
+        people = ("alice@example.com", "bob@example.com")
+        self.ctl("category", "set", "Work", "--creator", people[1])
+        made = self.ctl("room", "add", "Hall", "--category", "Work")
+        self.ctl("room", "member", "add", "Hall", *people)
+        self.ctl("room", "manager", "add", "Hall", people[1])
+        result = self.run_ctl("category", "set", "Work", "--deny", people[1])
+        self.assertEqual("The category Work is changed.\n", result.stdout)
+        self.assertEqual(
+            "pchatctl: 3 role entries outside the new scope were taken away: creator sip:bob@example.com;"
+            f" manager sip:bob@example.com of {made['uri']}; member sip:bob@example.com of {made['uri']}\n",
+            result.stderr,
+        )
+        self.assertEqual([], self.ctl("category", "set", "Work", "--deny", "")["removed"])
+        self.ctl("category", "add", "Few", "--allow", people[1])
+        moved = self.ctl("room", "move", "Hall", "--category", "Few")
+        self.assertEqual(
+            [{"room": made["uri"], "role": "member", "uri": "sip:alice@example.com"}], moved["removed"]
+        )
+        self.assertNotIn("removed", self.ctl("room", "show", "Hall"))
+
+    def test_presenters_taken_away(self) -> None:
+        """A room that is no auditorium any more has no presenters, and says so; a long list is cut."""
+        self.ctl("room", "add", "Hall", "--category", "Work", "--type", "auditorium", "--privacy", "open")
+        names = [f"user{number:02}" for number in range(REMOVED_SHOWN + 2)]
+        for name in names:
+            self.add_user(name)
+        self.ctl("room", "presenter", "add", "Hall", *(f"{name}@example.com" for name in names))
+        result = self.run_ctl("room", "set", "Hall", "--type", "normal")
+        start = "pchatctl: 12 role entries that the room may no longer have were taken away: presenter sip:"
+        self.assertTrue(result.stderr.startswith(start), result.stderr)
+        self.assertTrue(result.stderr.endswith("; and 2 more\n"))
+
+    def test_narrow_terminal(self) -> None:
+        """A room's GUID stays in one piece on 80 columns, and so do the words beside it."""
+        made = self.ctl("room", "add", "Lobby", "--category", "Work", "--privacy", "open")
+        out = Terminal()
+        self.patch(sys, "stdout", out)
+        self.patch(Console, "_environ", {"TERM": "xterm", "COLUMNS": "80"})
+        _print_rooms([made], "")
+        line = out.getvalue().splitlines()[1]
+        self.assertEqual(
+            ["Lobby", "Work", "open", "normal", "active", made["uri"].rpartition("/")[2]], line.split()
+        )
+        self.assertLessEqual(len(line), 80)
+
     def test_list(self) -> None:
         """Listings are filtered; secret rooms are not hidden from operators."""
         self.add_user("alice")
@@ -221,7 +348,7 @@ class RoomTests(CommandCase):
         self.refused("room", "list", "--category", "None")
         self.refused("room", "list", "--privacy", "hidden", status=2)
         table = self.run_ctl("room", "list").stdout.splitlines()
-        self.assertEqual(["Name", "Category", "Privacy", "Type", "State", "URI"], table[0].split())
+        self.assertEqual(["Name", "Category", "Privacy", "Type", "State", "GUID"], table[0].split())
         self.assertEqual(["Lobby", "Work", "open", "normal", "disabled"], table[1].split()[:5])
 
     def test_roles(self) -> None:

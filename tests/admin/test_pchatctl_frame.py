@@ -12,6 +12,9 @@ from click.testing import CliRunner
 from pchat.admin.client import open_door
 from pchat.admin.main import pchatctl
 from pchat.admin.session import Session
+from pchat.admin.status import duration
+from pchat.config import load_config
+from pchat.errors import OperatorError
 from pchat.store.lock import StoreLock
 from tests.admin.support import CommandCase
 
@@ -25,7 +28,12 @@ class ServerTests(CommandCase):
         self.assertEqual(
             5, self.ctl("config", "set", "participant-update-limit", "5")["participant-update-limit"]
         )
-        self.assertIn("participant-update-limit  5\n", self.run_ctl("config", "show").stdout)
+        line = self.run_ctl("config", "show").stdout.splitlines()[1]
+        self.assertEqual(["participant-update-limit", "5", "users", "in", "a"], line.split()[:5])
+        self.assertEqual(
+            "The setting default-history is 7.\n",
+            self.run_ctl("config", "set", "default_history", "7").stdout,
+        )
         self.refused("config", "set", "default-history", "501")
         self.refused("config", "set", "colour", "red")
         self.refused("config", "set", "default-history", status=2)
@@ -76,8 +84,39 @@ class ServerTests(CommandCase):
         lock = StoreLock(self.home / "data" / "pchat.sqlite")
         lock.take()
         self.addCleanup(lock.release)
-        self.session = Session(open_door=lambda config: open_door(config, patience=0))
+        self.session = Session(open_door=lambda config, tell: open_door(config, patience=0))
         self.assertIn("nothing answers", self.refused("room", "list"))
+
+    def test_waiting(self) -> None:
+        """Whoever has to wait for the store is told at once, and once, for whom."""
+        told: list[str] = []
+        path = self.home / "data" / "pchat.sqlite"
+        lock = StoreLock(path)
+        lock.take()
+        times = iter((0.0, 0.1, 0.2, 99.0))
+        config = load_config(self.config)
+        with self.assertRaises(OperatorError):
+            open_door(config, pause=lambda _: None, now=times.__next__, tell=told.append)
+        lock.release()
+        self.assertEqual([f"waiting, at most 10 seconds: {path} is in use by process {os.getpid()}"], told)
+
+    def test_without_tls_files(self) -> None:
+        """Administration has no use for certificates; to serve without them is refused."""
+        self.config.write_text("")
+        self.assertEqual([], self.ctl("user", "list"))
+        self.assertIn("sip.listeners[0].certificate", self.refused("serve"))
+
+    def test_data_directory(self) -> None:
+        """A data directory that is missing or not ours to write is told by its key."""
+        (self.home / "data").rmdir()
+        self.assertIn("server.data: ", self.refused("user", "list"))
+        (self.home / "data").write_text("")
+        self.assertIn("server.data: ", self.refused("user", "list"))
+
+    def test_durations(self) -> None:
+        """A time that the server runs is read at a glance."""
+        for seconds, text in ((5, "0:00:05"), (86_400, "1 day 0:00:00"), (273_906, "3 days 4:05:06")):
+            self.assertEqual(text, duration(seconds))
 
     def test_help(self) -> None:
         """Help tells the exit statuses and how to get completion; nothing typed is not understood."""
