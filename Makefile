@@ -14,7 +14,8 @@ INSTALLED_TEST := $(VENV)/.installed-test
 .PHONY: run test lint soak clean
 
 run: $(INSTALLED)
-	@test -e $(DEMO)/pchat.toml || $(BIN)/pchatctl init $(DEMO) --demo
+	@# What init would tell, serve tells.
+	@test -e $(DEMO)/pchat.toml || $(BIN)/pchatctl init $(DEMO) --demo >/dev/null
 	@exec $(BIN)/pchatctl --config $(DEMO)/pchat.toml serve
 
 # Every suite runs once under pytest and, being made of trial cases, once under trial.
@@ -31,15 +32,16 @@ soak: $(INSTALLED_TEST)
 	PCHAT_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_durability.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf twisted/plugins/dropin.cache $(VENV) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@# Half an environment (Debian without python3-venv) would be taken for a whole one next time.
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(INSTALLED): setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo 'Installing into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(INSTALLED_TEST): setup.cfg pyproject.toml | $(BIN)/python
