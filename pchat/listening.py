@@ -1,6 +1,6 @@
 """A server's doors to the outside: listeners, the administration socket, timers; and its start and end.
 
-Source: operator contract ("Processes"); docs/operating.md.
+Source: docs/operating.md ("Starting and stopping").
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pchat.admin.api import AdministrationApi
 from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
 from pchat.config.certificates import check_key_pair
-from pchat.errors import ConfigError, OperatorError, StoreError
+from pchat.errors import ConfigError, StoreError, StoreInUse
 from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
 from pchat.sip.connection import SipFactory
@@ -135,7 +135,7 @@ class ChatServer(Service):
         self._ports: list[IListeningPort] = []
         self._contexts: list[ServerContext] = []
         self._loops: list[LoopingCall] = []
-        self._store: Any = None
+        self._store: SqliteStore | None = None
         self._web: Any = None
 
     # -- start
@@ -149,9 +149,9 @@ class ChatServer(Service):
     async def _start(self) -> None:
         config = self._config
         config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._store = open_store(config, self._reactor, token_bytes, self._reactor)
-        await self._start_store(self._store)
-        self.parts = parts = await assemble(config, self._store, self._reactor, token_bytes, self._in_thread)
+        self._store = store = open_store(config, self._reactor, token_bytes, self._reactor)
+        await self._start_store(store)
+        self.parts = parts = await assemble(config, store, self._reactor, token_bytes, self._in_thread)
         addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):
             addresses["sip"].append(self._listen_sip(parts, sip, f"sip.listeners[{number}]"))
@@ -174,8 +174,8 @@ class ChatServer(Service):
         while True:
             try:
                 await store.start()
-            except OperatorError as error:
-                if not isinstance(error.__cause__, BlockingIOError) or self._reactor.seconds() > deadline:
+            except StoreInUse as error:
+                if self._reactor.seconds() > deadline:
                     raise
                 if not told:
                     told = True

@@ -31,7 +31,7 @@ from pchat.frontend.connections import Connections
 from pchat.frontend.front_end import FrontEnd
 from pchat.frontend.provisioning import ChatAddresses
 from pchat.frontend.user_agent import UserAgent
-from pchat.interfaces import Random
+from pchat.interfaces import IStore, Random
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.blocks import Blocks
@@ -84,6 +84,7 @@ def open_store(
         threads=threads,
         inline=threads is None,
         record_events=config.compliance.enabled,
+        domain=config.server.domain,
     )
 
 
@@ -100,7 +101,7 @@ class AdministrationParts:
         administration: The rules' one door.
     """
 
-    store: Any
+    store: IStore
     directory: LocalDirectory
     tree: NodeTree
     settings: Settings
@@ -110,7 +111,7 @@ class AdministrationParts:
 
 async def assemble_administration(
     config: Config,
-    store: Any,
+    store: IStore,
     clock: IReactorTime,
     random: Random,
     run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
@@ -258,7 +259,10 @@ class Parts:
             unsent_bytes=limits.unsent_bytes,
             response_seconds=limits.response_seconds,
             stream=StreamLimits(
-                head_bytes=limits.head_bytes, body_bytes=limits.body_bytes, header_count=limits.headers
+                head_bytes=limits.head_bytes,
+                body_bytes=limits.body_bytes,
+                header_count=limits.headers,
+                line_bytes=limits.line_bytes,
             ),
         )
 
@@ -356,7 +360,7 @@ class Parts:
 
 async def assemble(
     config: Config,
-    store: Any,
+    store: IStore,
     clock: IReactorTime,
     random: Random,
     run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
