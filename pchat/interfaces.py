@@ -47,6 +47,7 @@ class ISipConnection(Interface):
     local_address = Attribute("Our side as it stands in Via and Contact: ``host:port``, IPv6 in brackets.")
     user = Attribute("`pchat.directory.people.Principal` signed in on this connection, or None.")
     association = Attribute("`pchat.auth.signature.Association` that signs what we send, or None.")
+    quiet = Attribute("True while no request of ours may leave, since the client is about to get new keys.")
     connected = Attribute("False once the connection is lost or being closed.")
     last_received = Attribute("When the peer last sent anything, in seconds of the reactor's clock.")
 

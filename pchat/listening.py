@@ -32,7 +32,7 @@ from pchat.config.certificates import check_key_pair
 from pchat.errors import ConfigError, StoreError, StoreInUse
 from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
-from pchat.sip.connection import SipFactory
+from pchat.sip.factory import SipFactory
 from pchat.store.sqlite import SqliteStore
 from pchat.web.health import health_resource
 from pchat.web.site import BoundedSite, Folder

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from pchat.auth.accounts import Account, SignInPolicy
-from pchat.auth.handshake import Handshake, Proof
+from pchat.auth.handshake import Handshake, Proof, Stage
 from pchat.auth.proving import PasswordCheck, SignInAbandoned
 from pchat.auth.signature import Association, SignatureRefused
 from pchat.auth.throttle import LoginThrottle
@@ -41,6 +41,8 @@ SIGN_IN = {
     (Session.SIGNED, True): Session.SIGNED,
 }
 
+#: How long a client may take for a new handshake within a session: a few round trips of a slow network.
+RENEWAL_SECONDS = 10.0
 #: Our own numbers for ``Ms-diagnostics``; clients show the text beside them.
 _DIAGNOSTICS_DISABLED = 20102
 _DIAGNOSTICS_NOT_YOURS = 20103
@@ -74,6 +76,13 @@ class Negotiation:
         self._passwords = PasswordCheck(credentials, throttle, clock, random, source)
         self._handshake = Handshake(policy, self._passwords, clock, random)
         self._own_from = ""
+        self._seconds = clock.seconds
+        self._renewing_until = 0.0
+
+    @property
+    def renewing(self) -> bool:
+        """Whether a client in a signed session is about to get new keys: it may have them before we know."""
+        return self.association is not None and self._handshake.stage is not Stage.QUIET
 
     def abandon(self) -> None:
         """Learn that the connection is gone: nothing signs in any more, a delayed verdict comes at once."""
@@ -108,7 +117,9 @@ class Negotiation:
         try:
             self.association.verify(response)
         except SignatureRefused:
-            return False
+            # COMPAT(pidgin-sipe): it forgets its keys when it begins a new handshake, so what it answers
+            # until that is done is not signed. An answer only makes room for more; it commands nothing.
+            return "Authorization" not in response.headers and self._seconds() < self._renewing_until
         return True
 
     def _is_own(self, uri: str, account: Account) -> bool:
@@ -142,7 +153,10 @@ class Negotiation:
 
     async def _register(self, request: Request) -> Verdict:
         try:
-            return await self._dispatch(request)
+            verdict = await self._dispatch(request)
+            if isinstance(verdict, Challenged) and self.association is not None:
+                self._renewing_until = self._seconds() + RENEWAL_SECONDS
+            return verdict
         except SipRefused as error:
             # COMPAT(pidgin-sipe) waits for ever after a 400 to REGISTER.
             final = SipRefused(403, error.reason, close=True) if error.status == 400 else error
@@ -220,6 +234,7 @@ class Negotiation:
         self.session = session
         self.account, self.association = account, association
         self._handshake.completed()
+        self._renewing_until = 0.0
         return Admitted(account, association)
 
     @staticmethod

@@ -86,6 +86,11 @@ class UserAgent:
         """End all that lived on a connection that is lost or being closed."""
         self.connections.ended(connection, "connection lost")
 
+    def connection_speaks(self, connection: SipConnection) -> None:
+        """Send the dialogs' messages that waited for a client's new keys."""
+        for dialog in self._dialogs.of_connection(connection):
+            dialog.resume()
+
     def probe(self, connection: SipConnection) -> None:
         """Ask a silent peer whether it is alive."""
         self.connections.probe(connection)
@@ -196,6 +201,8 @@ class UserAgent:
         if not connection.connected:
             return None
         if not isinstance(verdict, Admitted):
+            if connection.negotiation.renewing:
+                connection.be_quiet()
             self._turn_away(connection, request, verdict)
             return None
         user = self._directory.by_id(verdict.account.principal_id)
@@ -211,7 +218,9 @@ class UserAgent:
         else:
             connection.signed_in(user, verdict.association)
         response: Response = self._front_end.registrar.register(connection, request, user)
-        return response
+        connection.respond(request, response)
+        connection.speak()
+        return None
 
     # -- the other methods
 

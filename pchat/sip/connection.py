@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -34,6 +34,12 @@ log = Logger()
 STRANGER_BODY_BYTES = 16 * 1024
 #: Answers that one reactor turn may produce for a connection, in `ConnectionLimits.unsent_bytes`.
 TURN_FACTOR = 4
+
+
+#: Seconds that a client gets for the rest of a handshake before requests are sent to it regardless.
+QUIET_SECONDS = 10.0
+#: Requests other than INFO that wait meanwhile; a front end sends a handful.
+HELD_REQUESTS = 256
 
 
 @frozen
@@ -66,6 +72,9 @@ class MessageSink(Protocol):
 
     def probe(self, connection: SipConnection) -> None:
         """Ask a silent peer whether it is alive."""
+
+    def connection_speaks(self, connection: SipConnection) -> None:
+        """A connection that was quiet takes requests again."""
 
     def connection_ended(self, connection: SipConnection) -> None:
         """Nothing more will come from a connection: it is lost or being closed; called once."""
@@ -127,14 +136,19 @@ class SipConnection(StreamProtocol):
         self._lost = False
         self._sign_in_limit = clock.callLater(limits.sign_in_seconds, self._sign_in_too_late)
         self._close_limit: IDelayedCall | None = None
+        #: Told the peer's address when the socket is gone; whoever counts connections sets it.
+        self.on_lost: Callable[[str], None] = lambda source: None
+        self.quiet = False
+        self._quiet_limit: IDelayedCall | None = None
+        self._held: list[tuple[Request, object | None]] = []
 
     # -- Twisted calls
 
     def connectionMade(self) -> None:
         """Learn both addresses and tell the sink."""
         self.connected = 1
-        self.source, self.peer = _address_texts(self.transport.getPeer())
-        self.local_address = _address_texts(self.transport.getHost())[1]
+        self.source, self.peer = address_texts(self.transport.getPeer())
+        self.local_address = address_texts(self.transport.getHost())[1]
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -168,15 +182,14 @@ class SipConnection(StreamProtocol):
         self._lost = True
         if not self._ending:
             self._end(reason.getErrorMessage())
-        for limit in (self._sign_in_limit, self._close_limit):
+        for limit in (self._sign_in_limit, self._close_limit, self._quiet_limit):
             if limit is not None and limit.active():
                 limit.cancel()
         self._outgoing.clear()
         who = self.user.uri if self.user is not None else "nobody"
         log.info("{peer}: {user} disconnected: {reason}", peer=self.peer, user=who, reason=self._ending)
         self._tell_end()
-        if isinstance(self.factory, SipFactory):
-            self.factory.connection_ended(self.source)
+        self.on_lost(self.source)
 
     def _end(self, reason: str) -> None:
         """From now on nothing is sent and nothing received is looked at."""
@@ -264,6 +277,11 @@ class SipConnection(StreamProtocol):
 
     def start_request(self, request: Request, receiver: object | None) -> None:
         """Sign and send a request of ours; give its final response to the receiver."""
+        if self.quiet:
+            self._held.append((request, receiver))
+            if len(self._held) > HELD_REQUESTS:
+                self.abort(f"slow reader: {len(self._held)} requests wait for its new keys")
+            return
         if receiver is not None:
             self._client_transactions.start(request.call_id, request.cseq.number, request.method, receiver)
         if self.association is not None:
@@ -291,6 +309,27 @@ class SipConnection(StreamProtocol):
         self._answered_bytes = 0
         if outgoing:
             self.transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
+
+    def be_quiet(self) -> None:
+        """Send no requests until `speak`, but not for long: the client is about to get new keys.
+
+        What is signed by the old keys would reach it after it has the new ones, and look forged.
+        """
+        if not self.quiet and not self._ending:
+            self.quiet = True
+            self._quiet_limit = self._clock.callLater(QUIET_SECONDS, self.speak)
+
+    def speak(self) -> None:
+        """Send what was held while the connection was quiet."""
+        if self._quiet_limit is not None and self._quiet_limit.active():
+            self._quiet_limit.cancel()
+        if not self.quiet or self._ending:
+            return
+        self.quiet = False
+        held, self._held = self._held, []
+        for request, receiver in held:
+            self.start_request(request, receiver)
+        self.sink.connection_speaks(self)
 
     def hold(self) -> None:
         """Stop reading from a peer whose requests pile up; `release` undoes it."""
@@ -354,51 +393,9 @@ class SipConnection(StreamProtocol):
             self.sink.probe(self)
 
 
-def _address_texts(address: object) -> tuple[str, str]:
+def address_texts(address: object) -> tuple[str, str]:
     """Return the host and ``host:port`` of an address, IPv6 in brackets."""
     host = str(getattr(address, "host", "") or "local")
     port = getattr(address, "port", None)
     shown = f"[{host}]" if ":" in host else host
     return host, shown if port is None else f"{shown}:{port}"
-
-
-class SipFactory(Factory):
-    """Makes connections for one listener, no more than the limits allow.
-
-    Args:
-        make: Builds a `SipConnection` for a source address.
-        connections: All connections of the listener at one time.
-        connections_per_address: Those of one source address.
-    """
-
-    noisy = False
-
-    def __init__(
-        self, make: Callable[[str], SipConnection], connections: int, connections_per_address: int
-    ) -> None:
-        self._make = make
-        self._limit = connections
-        self._limit_per_address = connections_per_address
-        self._by_source: dict[str, int] = {}
-        self._count = 0
-
-    def buildProtocol(self, addr: IAddress | None) -> SipConnection | None:
-        """Accept a connection, or close it at once (overload is shed here, where clients survive it)."""
-        source = _address_texts(addr)[0]
-        if self._count >= self._limit or self._by_source.get(source, 0) >= self._limit_per_address:
-            log.warn("{source}: connection refused, too many are open", source=source)
-            return None
-        self._count += 1
-        self._by_source[source] = self._by_source.get(source, 0) + 1
-        connection = self._make(source)
-        connection.factory = self
-        return connection
-
-    def connection_ended(self, source: str) -> None:
-        """Count a connection that is gone."""
-        self._count -= 1
-        left = self._by_source.get(source, 1) - 1
-        if left:
-            self._by_source[source] = left
-        else:
-            self._by_source.pop(source, None)

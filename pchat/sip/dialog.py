@@ -139,7 +139,7 @@ class Dialog:
         """
         if self.ended:
             return
-        if self.outstanding >= self.limits.outstanding:
+        if self.outstanding >= self.limits.outstanding or self.connection.quiet:
             too_many = len(self.pending) >= self.limits.pending
             if too_many or self.pending_bytes > self.limits.pending_bytes:
                 self.connection.abort(f"slow reader: {len(self.pending)} messages wait for its answers")
@@ -148,6 +148,13 @@ class Dialog:
             self.pending_bytes += len(payload)
             return
         self._send(payload)
+
+    def resume(self) -> None:
+        """Send what waited for the connection to be no longer quiet, as far as the client answers."""
+        while self.pending and self.outstanding < self.limits.outstanding and not self.ended:
+            payload = self.pending.popleft()
+            self.pending_bytes -= len(payload)
+            self._send(payload)
 
     def _send(self, payload: bytes) -> None:
         # The hottest lines of the server: one call a delivery.
@@ -196,7 +203,7 @@ class Dialog:
             # COMPAT(pidgin-sipe): 487 is its way of saying "that dialog is dead on my side".
             self.end(f"INFO answered {response.status}")
             return
-        if self.pending and not self.ended:
+        if self.pending and not self.ended and not self.connection.quiet:
             payload = self.pending.popleft()
             self.pending_bytes -= len(payload)
             self._send(payload)

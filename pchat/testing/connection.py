@@ -40,6 +40,7 @@ class FakeConnection:
     local_address: str = "192.0.2.1:5061"
     association: Association | None = None
     connected: bool = True
+    quiet: bool = False
     last_received: float = 0.0
     closed: str | None = None
     holds: int = 0

@@ -21,7 +21,8 @@ from pchat.config.sections import SipLimits
 from pchat.errors import SipRefused
 from pchat.frontend.limits import PresenceLimits
 from pchat.frontend.reading import read_batch, read_publish
-from pchat.sip.connection import STRANGER_BODY_BYTES, SipFactory
+from pchat.sip.connection import STRANGER_BODY_BYTES
+from pchat.sip.factory import SipFactory
 from pchat.sip.headers import Address, AuthParams
 from pchat.sip.message import Response
 from pchat.sip.stream import MessageStream

@@ -20,7 +20,14 @@ from zope.interface.verify import verifyObject
 from pchat.auth.signature import Association
 from pchat.errors import SipRefused
 from pchat.interfaces import IResponseReceiver, ISipConnection
-from pchat.sip.connection import STRANGER_BODY_BYTES, ConnectionLimits, SipConnection, SipFactory
+from pchat.sip.connection import (
+    HELD_REQUESTS,
+    QUIET_SECONDS,
+    STRANGER_BODY_BYTES,
+    ConnectionLimits,
+    SipConnection,
+)
+from pchat.sip.factory import SipFactory
 from pchat.sip.headers import Headers
 from pchat.sip.message import Request, Response
 from pchat.sip.stream import StreamLimits
@@ -55,6 +62,9 @@ class Sink:
             connection.respond(request, request.response(200))
         if request.method == "BYE":
             connection.close("enough")
+
+    def connection_speaks(self, connection: SipConnection) -> None:
+        self.told.append(("speaks", None))
 
     def probe(self, connection: SipConnection) -> None:
         self.told.append(("probe", None))
@@ -402,6 +412,56 @@ class Writing(Case):
     def received(self, data: bytes) -> tuple[str, Any]:
         self.connection.dataReceived(data)
         return self.sink.told[-1]
+
+
+class NewKeys(Case):
+    """While a client is about to get new keys nothing signed by the old ones is sent to it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sign_in(association())
+        self.connection.be_quiet()
+
+    def notify(self, number: int) -> None:
+        """Send the client something."""
+        headers = Headers([("Call-ID", "n"), ("CSeq", f"{number} BENOTIFY"), ("From", "<sip:a@b>;tag=1")])
+        headers.add("To", "<sip:alice@example.com>;tag=2")
+        self.connection.start_request(Request("BENOTIFY", "sip:alice@example.com", headers), None)
+
+    def test_requests_wait(self) -> None:
+        """Requests leave in their order, signed by the new keys, and dialogs go on after them."""
+        self.notify(1)
+        self.notify(2)
+        self.assertEqual(self.written(), b"")
+        self.sign_in(association())
+        self.connection.speak()
+        written = self.written()
+        self.assertLess(written.find(b"CSeq: 1 BENOTIFY"), written.find(b"CSeq: 2 BENOTIFY"))
+        self.assertEqual(written.count(b"Authentication-Info: NTLM"), 2)
+        self.assertEqual(self.sink.names(), ["speaks"])
+        self.connection.speak()
+        self.assertEqual(self.sink.names(), [])
+
+    def test_not_for_long(self) -> None:
+        """A client that never ends its handshake gets what waits all the same."""
+        self.notify(1)
+        self.clock.advance(QUIET_SECONDS - 1)
+        self.assertEqual(self.written(), b"")
+        self.clock.advance(1)
+        self.assertIn(b"CSeq: 1 BENOTIFY", self.written())
+
+    def test_not_too_much(self) -> None:
+        """What waits is bounded: a client that lets too much wait is dropped."""
+        for number in range(HELD_REQUESTS + 1):
+            self.notify(number + 1)
+        self.assertTrue(self.transport.aborted)
+
+    def test_lost_meanwhile(self) -> None:
+        """A connection lost while it was quiet leaves no timer behind."""
+        self.notify(1)
+        self.lose()
+        self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class Flow(Case):
