@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib  # trial takes a module's `suppress` for its own
 import os
+import re
 import resource
 import shutil
 import signal
@@ -78,10 +79,11 @@ class Traced(Story):
 
     def stop_and_read(self) -> list[str]:
         """Stop the server and return the whole trace, once it tells the server's end."""
-        end = f"{self.server.pid} +++ exited with 0 +++"
+        # strace pads short process ids with blanks.
+        end = re.compile(rf"^{self.server.pid} +\+\+\+ exited with 0 \+\+\+", re.MULTILINE)
         self.server.stop()
         deadline = time.monotonic() + TRACE_SECONDS
-        while end not in (text := self.trace.read_text()).replace("  ", " "):
+        while not end.search(text := self.trace.read_text()):
             self.assertLess(time.monotonic(), deadline, "strace does not tell the end of the server")
         return text.splitlines()
 
