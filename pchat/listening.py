@@ -136,7 +136,6 @@ class ChatServer(Service):
         self._contexts: list[ServerContext] = []
         self._loops: list[LoopingCall] = []
         self._store: SqliteStore | None = None
-        self._web: Any = None
 
     # -- start
 

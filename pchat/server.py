@@ -161,7 +161,6 @@ class Parts:
         self.clock = clock
         self.random = random
         self.started_at = clock.seconds()
-        self.web_port = 0
         self.host = config.server.host or f"frontend.{config.server.domain}"
         self.addresses = Addresses(
             domain=config.server.domain,

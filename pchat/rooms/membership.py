@@ -137,7 +137,7 @@ class Membership:
         }
         await self._record_joins(session, list(new.values()))
         if session.ended:
-            self._record_parts(session, list(new.values()), "connection lost")
+            self._record_parts(session, list(new.values()), session.end_reason)
             return entries
         for entry in entries:
             if entry.room is None:

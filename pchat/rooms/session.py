@@ -39,13 +39,24 @@ class ChatSession:
         service: Runs the commands.
     """
 
-    __slots__ = ("dialog", "ended", "legacy_masks", "put_out_of", "queue", "rosters", "service", "user")
+    __slots__ = (
+        "dialog",
+        "end_reason",
+        "ended",
+        "legacy_masks",
+        "put_out_of",
+        "queue",
+        "rosters",
+        "service",
+        "user",
+    )
 
     def __init__(self, dialog: Dialog, service: ChannelService) -> None:
         self.dialog = dialog
         self.service = service
         self.user = dialog.user
         self.ended = False
+        self.end_reason = ""
         self.rosters: dict[int, Roster] = {}
         #: Rooms that it was put out of, by GUID, and that its client may not know to have left: their URIs.
         self.put_out_of: dict[str, str] = {}
@@ -84,6 +95,7 @@ class ChatSession:
     def dialog_ended(self, reason: str) -> None:
         """Leave all rooms."""
         self.ended = True
+        self.end_reason = reason
         self.queue.close()
         self.service.session_ended(self, reason)
 

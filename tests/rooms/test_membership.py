@@ -138,13 +138,13 @@ class StoreTroubles(Case):
         self.assertEqual(self.present(), ["bob", "alice"])
 
     def test_dialog_ended_during_a_join(self) -> None:
-        """Who hangs up while he joins has a join and a part event, and is nowhere."""
+        """Who ends his dialog while he joins has a join and a part event, and is nowhere."""
         self.store.slow = {"joined"}
         self.alice.join(self.lobby)
         self.alice.end_dialog()
         self.store.go()
         self.assertEqual((self.present(), self.participants(), list(self.world.parts.rosters)), ([], [], []))
-        self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby connection lost"])
+        self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby left"])
 
     def test_removed_while_joining(self) -> None:
         """Rights that go while a join is being committed win: it is refused, and the archive shows both."""
@@ -298,6 +298,16 @@ class Endpoints(Case):
         self.assertEqual(self.settled(self.phone.reply("join")).code, 200)
         self.assertEqual(self.events(), ["join alice Lobby"])
         self.assertEqual(self.participants(), [("alice", "Lobby")])
+
+    def test_connection_lost_during_a_join(self) -> None:
+        """Whose connection is lost before he is in has not left: the archive tells which it was."""
+        self.store.slow = {"joined"}
+        self.alice.join(self.lobby)
+        self.alice.lose()
+        self.store.slow.clear()
+        self.store.go()
+        self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby connection lost"])
+        self.assertEqual(self.participants(), [])
 
     def test_the_first_hangs_up_while_both_join(self) -> None:
         """The endpoint that began to join first is gone before it is in: the user is there by the other."""
