@@ -10,8 +10,8 @@ from lxml import etree
 from pchat.errors import SipRefused
 from pchat.xccos import writer
 from pchat.xccos.codes import ResponseCode
-from pchat.xccos.commands import read_command
 from pchat.xccos.parser import Command, parse_envelope
+from pchat.xccos.reading import read_command
 
 ROOM = "ma-chan://example.com/6d042d7b-50d1-4117-9bf0-5a8c0b11e842"
 WORDS = "text of a usual length, say sixty characters or so, like this"

@@ -35,13 +35,15 @@ from pchat.interfaces import IStore, Random
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.blocks import Blocks
+from pchat.rooms.consequences import Consequences
 from pchat.rooms.history import History
 from pchat.rooms.membership import Membership
 from pchat.rooms.notices import Notices
 from pchat.rooms.posting import Posting
 from pchat.rooms.roster import Rosters
 from pchat.rooms.search import Search
-from pchat.rooms.service import ChannelService, ServiceInfo
+from pchat.rooms.server_commands import ServerCommands, ServiceInfo
+from pchat.rooms.service import ChannelService, Sessions
 from pchat.rooms.settings import Settings
 from pchat.rooms.tree import NodeTree
 from pchat.sip.connection import ConnectionLimits, SipConnection
@@ -170,7 +172,7 @@ class Parts:
         )
         self._make_service()
         self._make_front_end()
-        base.administration.observe(self.service)
+        base.administration.observe(self.consequences)
         base.administration.observe(self.connections)
 
     # -- rooms and fan-out
@@ -197,30 +199,30 @@ class Parts:
             random,
             record_reads=self.config.compliance.enabled,
         )
+        self.sessions = Sessions()
+        info = ServiceInfo(
+            pool_uri=self.addresses.pool_uri,
+            display_name=self.config.server.domain,
+            # The same for every server of the domain, as the root category's GUID is.
+            database_version=str(uuid.uuid5(uuid.UUID(tree.root_guid), "database")),
+            room_management_url=self.room_management_url,
+        )
+        families = [
+            ServerCommands(info, tree, settings, clock),
+            Search(tree, access, settings, blocks),
+            self.membership,
+            history,
+        ]
         self.service = ChannelService(
-            ServiceInfo(
-                domain=self.config.server.domain,
-                pool_uri=self.addresses.pool_uri,
-                display_name=self.config.server.domain,
-                # The same for every server of the domain, as the root category's GUID is.
-                database_version=str(uuid.uuid5(uuid.UUID(tree.root_guid), "database")),
-                room_management_url=self.room_management_url,
-                source=self.host,
-            ),
-            tree,
-            access,
-            settings,
-            self.rosters,
+            self.sessions,
             self.membership,
             self.posting,
-            history,
-            Search(tree, access, settings, blocks),
-            notices,
-            self.feeds,
+            families,
             envelope_ids,
-            clock,
+            self.host,
             XmlLimits(body_bytes=limits.body_bytes),
         )
+        self.consequences = Consequences(access, settings, self.rosters, self.membership, notices, self.feeds)
 
     # -- sign-in, presence, dispatch
 

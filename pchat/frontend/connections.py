@@ -5,7 +5,7 @@ Source: docs/spec/sip-sign-in.md sections 2, 3 and 8; docs/operating.md ("Accoun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from pchat.frontend.addresses import Addresses
 from pchat.interfaces import IResponseReceiver, Random
-from pchat.rooms.observers import IChangeObserver
+from pchat.rooms.observers import ChangeObserver, IChangeObserver
 from pchat.sip.connection import SipConnection
 from pchat.sip.dialog import Dialog, Dialogs
 from pchat.sip.headers import Headers
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pchat.directory.people import Principal
     from pchat.frontend.front_end import FrontEnd
     from pchat.frontend.registrar import Registration
-    from pchat.rooms.room import Room
 
 log = Logger()
 
@@ -48,7 +47,7 @@ class _Probe:
 
 
 @implementer(IChangeObserver)
-class Connections:
+class Connections(ChangeObserver):
     """The open connections, and who is signed in on which.
 
     Args:
@@ -186,15 +185,3 @@ class Connections:
     def settings_changed(self) -> None:
         """Tell all clients where rooms are managed now."""
         self._front_end.policy_changed()
-
-    def room_changed(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def rights_narrowed(self, rooms: Iterable[Room]) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def room_disabled(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""
-
-    def room_removed(self, room: Room) -> None:
-        """Nothing the front end tells depends on rooms."""

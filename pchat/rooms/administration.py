@@ -55,7 +55,9 @@ class SettingsAdministration:
         value = check_setting(name, text)
         option = next(known for known in setting_names() if known == name.strip().lower().replace("_", "-"))
         async with self._desk.lock:
-            await self._desk.commit(Subject("settings", option), actor, _store_setting, option, str(value))
+            await self._desk.commit(
+                Subject("setting", option, "set"), actor, _store_setting, option, str(value)
+            )
             self._desk.settings.apply(option, str(value))
             self._desk.tell("settings_changed")
         return self.show_settings()

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pchat import ticks
+from pchat.xccos.arguments import RoomKey
 from pchat.xccos.blocks import MessageBlock, RoomBlock, UserBlock
-from pchat.xccos.commands import RoomKey
 from pchat.xccos.writer import fib, msg, room_block, room_reference, user_block
 
 if TYPE_CHECKING:

@@ -189,7 +189,9 @@ class CategoryAdministration:
             }
             event = self._desk.event("scope_change", actor, detail)
             scope = ScopeChange(sorted(lists.pairs()), (), (event,), domains=domains.records())
-            await self._desk.commit(Subject("category", uri), actor, _add, guid, fields, scope)
+            await self._desk.commit(
+                Subject("category", uri, "add", after=detail), actor, _add, guid, fields, scope
+            )
             return self.show_category(fields.name)
 
     async def change_category(
@@ -256,7 +258,9 @@ class CategoryAdministration:
         before = ScopeLists.of(category)
         inherited = (category.invitations, category.file_upload, category.logged)
         scope = self._scope_change(actor, category, lists, domains)
-        await self._desk.commit(Subject.of("category", category), actor, _change, category.id, fields, scope)
+        await self._desk.commit(
+            Subject.of("category", category, "change"), actor, _change, category.id, fields, scope
+        )
         rooms = self._desk.tree.rooms_in(category)
         if before.allowed - lists.allowed or lists.denied - before.denied:
             self._desk.tell("rights_narrowed", rooms)
@@ -326,7 +330,9 @@ class CategoryAdministration:
                 )
             detail = {"category": category.uri, "name": category.name, "change": "removed"}
             event = self._desk.event("scope_change", actor, detail)
-            await self._desk.commit(Subject.of("category", category), actor, _remove, category.id, (event,))
+            await self._desk.commit(
+                Subject.of("category", category, "remove"), actor, _remove, category.id, (event,)
+            )
 
     # -- rules
 

@@ -21,6 +21,7 @@ from pchat.rooms.category import Category
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
 from pchat.rooms.tree import NodeTree
+from pchat.store.audit import AuditEntry, write_audit
 from pchat.store.changes import ChangeKey, Stamp, advance_revision
 from pchat.store.outbox import Event, record
 from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord, load_people, principal_record
@@ -66,22 +67,39 @@ class ChangeEvent:
 
 @frozen
 class Subject:
-    """What a change is about.
+    """What a change is about, and what the audit log is told of it.
 
     Args:
         kind: See `pchat.store.changes.ChangeKey`.
-        uri: For the log: its URI, or the name of what has none.
+        uri: Its URI, or the name of what has none.
+        action: What is done to it, a word: ``add``, ``change``, ``remove``, ``disable``, ….
         number: Its number in the store, None if it is new or has none.
+        before: What the changed attributes were, None if it is new.
+        after: What they are now, None if it is gone.
     """
 
     kind: str
     uri: str
+    action: str
     number: int | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, kind: str, changed: Room | Category | Principal) -> Subject:
+    def of(
+        cls,
+        kind: str,
+        changed: Room | Category | Principal,
+        action: str,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> Subject:
         """Name something that exists already."""
-        return cls(kind, changed.uri, changed.id)
+        return cls(kind, changed.uri, action, changed.id, before, after)
+
+    def entry(self) -> AuditEntry:
+        """Write it for the audit log."""
+        return AuditEntry(self.action, self.kind, self.uri, self.before, self.after)
 
 
 @frozen
@@ -114,12 +132,19 @@ Work = Callable[..., Coroutine[Any, Any, Touched]]
 
 
 async def _commit(
-    txn: ITransaction, server_id: int, change: ChangeKey, stamp: Stamp, work: Work, *args: Any
+    txn: ITransaction,
+    server_id: int,
+    change: ChangeKey,
+    stamp: Stamp,
+    entry: AuditEntry,
+    work: Work,
+    *args: Any,
 ) -> Committed | None:
     revision = await advance_revision(txn, change, stamp)
     if revision is None:
         return None
     touched = await work(txn, stamp, *args)
+    await write_audit(txn, stamp, entry)
     if touched.events:
         await record(txn, server_id, [event.at(stamp.now) for event in touched.events])
     nodes = await read_nodes(txn, revision, touched.categories, touched.rooms)
@@ -212,7 +237,7 @@ class ChangeDesk:
         change = ChangeKey(self.tree.revision, subject.kind, subject.number)
         stamp = Stamp(actor, ticks.from_unix(self._clock.seconds()))
         committed: Committed | None = await self.store.write(
-            _commit, self.store.server_id, change, stamp, work, *args
+            _commit, self.store.server_id, change, stamp, subject.entry(), work, *args
         )
         if committed is None:
             await self.reload()
@@ -225,7 +250,13 @@ class ChangeDesk:
         for policy in committed.policies:
             self.directory.apply_policy(policy)
         self.tree.apply(committed.nodes)
-        log.info("{actor} changed {kind} {uri}", actor=actor, kind=subject.kind, uri=subject.uri)
+        log.info(
+            "{actor}: {action} {kind} {uri}",
+            actor=actor,
+            action=subject.action,
+            kind=subject.kind,
+            uri=subject.uri,
+        )
         return committed
 
     def tell(self, event: str, *args: Any) -> None:

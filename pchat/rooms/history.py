@@ -93,7 +93,7 @@ class History:
         self._random = random
         self._record_reads = record_reads
 
-    async def context(self, session: ChatSession, command: Command, wish: Context) -> None:
+    async def cmd_bccontext(self, session: ChatSession, command: Command, wish: Context) -> None:
         """Answer ``cmd:bccontext``: the last messages of a room, oldest first."""
         room = self._tree.room(wish.room.domain, wish.room.guid)
         if room is None:

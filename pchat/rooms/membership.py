@@ -17,8 +17,9 @@ from pchat import ticks
 from pchat.errors import CommandRefused, OutcomeUnknown, StoreUnavailable
 from pchat.rooms.notices import Notices
 from pchat.store.participants import Participation, joined, parted
+from pchat.xccos.arguments import RoomKey
 from pchat.xccos.codes import ResponseCode
-from pchat.xccos.commands import Join, Part, RoomKey
+from pchat.xccos.commands import Join, Part
 from pchat.xccos.parser import Command
 from pchat.xccos.writer import room_reference
 
@@ -90,7 +91,7 @@ class Membership:
 
     # -- cmd:join, cmd:bjoin, cmd:part
 
-    async def join(self, session: ChatSession, command: Command, wish: Join) -> None:
+    async def cmd_join(self, session: ChatSession, command: Command, wish: Join) -> None:
         """Enter one room, or be told by name why not."""
         entries = await self._enter(session, wish.rooms)
         room = entries[0].room
@@ -99,7 +100,7 @@ class Membership:
         session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.joined([room], session))
         self._tell_joined(session, entries, batch=False)
 
-    async def bulk_join(self, session: ChatSession, command: Command, wish: Join) -> None:
+    async def cmd_bjoin(self, session: ChatSession, command: Command, wish: Join) -> None:
         """Enter several rooms; each refused one is named in the reply."""
         entries = await self._enter(session, wish.rooms)
         entered = [entry.room for entry in entries if entry.room is not None]
@@ -109,7 +110,7 @@ class Membership:
         session.reply(command, code, data)
         self._tell_joined(session, entries, batch=True)
 
-    async def part(self, session: ChatSession, command: Command, wish: Part) -> None:
+    async def cmd_part(self, session: ChatSession, command: Command, wish: Part) -> None:
         """Leave one room."""
         room = self._tree.room(wish.room.domain, wish.room.guid)
         left_already = session.put_out_of.pop(wish.room.guid, None)

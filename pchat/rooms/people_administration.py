@@ -183,7 +183,7 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_PRINCIPALS_ALREADY_DEFINED, f"there is already a user {address}"
                 )
-            await self._desk.commit(Subject("principal", address), actor, _add_principal, new, secrets)
+            await self._desk.commit(Subject("principal", address, "add"), actor, _add_principal, new, secrets)
         return await self.show_user(address)
 
     async def set_password(self, actor: str, uri: str, password: str) -> None:
@@ -196,7 +196,9 @@ class PeopleAdministration:
         secrets = await self._hashed(self.user(uri).uri, password)
         async with self._desk.lock:
             user = self.user(uri)
-            await self._desk.commit(Subject.of("principal", user), actor, _set_credentials, user.id, secrets)
+            await self._desk.commit(
+                Subject.of("principal", user, "password"), actor, _set_credentials, user.id, secrets
+            )
 
     async def _hashed(self, uri: str, password: str) -> Verifiers:
         check_password(password)
@@ -226,7 +228,9 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT, f"{user.uri} is {state.name.lower()} already"
                 )
-            await self._desk.commit(Subject.of("principal", user), actor, _set_state, user.id, int(state))
+            await self._desk.commit(
+                Subject.of("principal", user, "state"), actor, _set_state, user.id, int(state)
+            )
             if state is PrincipalState.ACTIVE:
                 self._desk.tell("user_changed", user)
             else:
@@ -243,7 +247,7 @@ class PeopleAdministration:
             user = self.user(uri)
             leaving, events = self._leave_everything(actor, user)
             await self._desk.commit(
-                Subject.of("principal", user), actor, _remove_user, user.id, leaving, events
+                Subject.of("principal", user, "remove"), actor, _remove_user, user.id, leaving, events
             )
             self._desk.tell("user_ended", user, ended_reason(user))
 
@@ -285,7 +289,7 @@ class PeopleAdministration:
             user = None if uri is None else self.user(uri)
             before = {other for other in self._directory.users() if self._directory.enabled(other)}
             policy = PolicyRecord("user" if user else "global", user.id if user else 0, enabled, text)
-            subject = Subject("policy", user.uri if user else "global", user.id if user else None)
+            subject = Subject("policy", user.uri if user else "global", "set", user.id if user else None)
             await self._desk.commit(subject, actor, _set_policy, policy)
             after = {other for other in self._directory.users() if self._directory.enabled(other)}
             for other in sorted(before - after, key=lambda other: other.id):

@@ -199,7 +199,7 @@ class RoomAdministration:
                 "room_change", actor, {"change": "created", "after": told(fields, parent)}
             )
             event = evolve(event, room_uri=self._desk.tree.room_uri(guid), room_name=checked)
-            await self._desk.commit(Subject("room", event.room_uri), actor, _add, guid, fields, event)
+            await self._desk.commit(Subject("room", event.room_uri, "add"), actor, _add, guid, fields, event)
             return self.show_room(checked)
 
     async def change_room(
@@ -289,7 +289,7 @@ class RoomAdministration:
         async with self._desk.lock:
             room = self.room(text)
             event = self._desk.event("room_change", actor, {"change": "removed"}, room)
-            await self._desk.commit(Subject.of("room", room), actor, _remove, room.id, event)
+            await self._desk.commit(Subject.of("room", room, "remove"), actor, _remove, room.id, event)
             self._desk.tell("room_removed", room)
 
     async def _commit_change(self, actor: str, room: Room, fields: RoomFields, word: str) -> list[Shown]:
@@ -311,7 +311,7 @@ class RoomAdministration:
             detail = {"added": {}, "removed": grants(lost, self._desk.directory.uri_of), "reason": word}
             events.append(self._desk.event("role_change", actor, detail, room))
         change = RoleChange((), lost, tuple(events))
-        await self._desk.commit(Subject.of("room", room), actor, _change, room.id, fields, change)
+        await self._desk.commit(Subject.of("room", room, word), actor, _change, room.id, fields, change)
         if fields.disabled and not before.disabled:
             self._desk.tell("room_disabled", room)
             return removed
@@ -384,7 +384,9 @@ class RoomAdministration:
         uri_of = self._desk.directory.uri_of
         detail = {"added": grants(added, uri_of), "removed": grants(removed, uri_of)}
         change = RoleChange(added, removed, (self._desk.event("role_change", actor, detail, room),))
-        await self._desk.commit(Subject.of("role", room), actor, _change_roles, room.id, change)
+        await self._desk.commit(
+            Subject.of("role", room, "change", after=detail), actor, _change_roles, room.id, change
+        )
 
     # -- rules
 

@@ -40,7 +40,7 @@ class Search:
         self._settings = settings
         self._blocks = blocks
 
-    async def rooms(self, session: ChatSession, command: Command, wish: RoomSearch) -> None:
+    async def cmd_chansrch(self, session: ChatSession, command: Command, wish: RoomSearch) -> None:
         """Answer ``cmd:chansrch``: rooms whose name, or also description, contains the words asked for."""
         text = fold(wish.criteria.strip())
         found = (
@@ -51,7 +51,7 @@ class Search:
         )
         self._answer(session, command, found, wish.max_results)
 
-    async def associations(self, session: ChatSession, command: Command, wish: Associations) -> None:
+    async def cmd_getassociations(self, session: ChatSession, command: Command, wish: Associations) -> None:
         """Answer ``cmd:getassociations``: rooms the asker is a member, or a manager, of."""
         role = Role.MANAGER if wish.kind == "manager" else Role.MEMBER
         self._answer(

@@ -19,7 +19,7 @@ from pchat.interfaces import Body, ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.category import Category
-from pchat.rooms.observers import IChangeObserver
+from pchat.rooms.observers import ChangeObserver, IChangeObserver
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
 from pchat.rooms.tree import NodeTree
@@ -41,7 +41,7 @@ def result(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 @implementer(IChangeObserver)
-class NotingObserver:
+class NotingObserver(ChangeObserver):
     """Writes down what observers are told."""
 
     def __init__(self) -> None:

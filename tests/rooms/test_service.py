@@ -39,7 +39,7 @@ class Interfaces(Case):
 
     def test_interfaces(self) -> None:
         """Service, session and the tests' store are what their users expect."""
-        verifyObject(IChangeObserver, self.world.parts.service)
+        verifyObject(IChangeObserver, self.world.parts.consequences)
         verifyObject(IDialogApplication, self.alice.session)
         verifyObject(IStore, self.world.store)
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import CommandRefused
+from pchat.xccos.arguments import RoomKey
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.commands import (
-    READERS,
     Associations,
     Context,
     Invitations,
     Join,
     Part,
     RequestUri,
-    RoomKey,
     RoomSearch,
     ServerInfo,
-    read_command,
 )
 from pchat.xccos.limits import CommandLimits
+from pchat.xccos.reading import READERS, read_command
 from tests.xccos.samples import GUID, OTHER_GUID, ROOM, command
 
 KEY = RoomKey("example.com", GUID)

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import CommandRefused, SipRefused
 from pchat.xccos import writer
-from pchat.xccos.commands import READERS, read_command
 from pchat.xccos.parser import Command, Envelope, Post, parse_envelope
+from pchat.xccos.reading import READERS, read_command
 from pchat.xccos.writer import MessageBlock, RoomBlock, UserBlock
 from tests.xccos.samples import ROOM, command_body, post, post_body, wrap
 
