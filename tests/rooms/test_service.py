@@ -80,7 +80,7 @@ class Commands(Case):
 
         self.patch(self.world.store, "_waiting_calls", [])
         self.world.store.slow.clear()
-        self.patch(self.world.parts.membership, "join", doubtful)
+        self.world.parts.service._operations["join"] = doubtful
         phone = self.world.person("alice")
         self.assertEqual(self.settled(phone.join(self.lobby)).symbol, "ERROR_DATABASE_CONNECTION")
 
@@ -135,14 +135,12 @@ class Commands(Case):
         self.assertEqual(self.alice.invite(call_id="second").status, 200)
 
     def test_what_the_server_tells_of_itself(self) -> None:
-        """Limits and addresses are those in force, and invitations stay where the client's cursor is."""
+        """Limits are those in force."""
         self.change_setting("message-size-limit", "5000")
         [info] = self.settled(
             self.alice.command("getserverinfo", '<sib domain="example.com" infoType="7"/>')
         ).data
         self.assertIn("5000", [str(value) for value in info.attrib.values()])
-        [cursor] = self.settled(self.alice.command("getinv", '<inv inviteId="41"/>')).data
-        self.assertIn("41", [str(value) for value in cursor.attrib.values()])
 
 
 class Changes(Case):

@@ -17,6 +17,7 @@ from pchat.errors import OurError, StoreUnavailable
 from pchat.interfaces import IStore, ITransaction
 from pchat.store import messages
 from pchat.store.messages import Appended, Stale
+from pchat.store.schema import find_steps
 from pchat.store.transaction import ConstraintError
 from pchat.ticks import TICKS_PER_SECOND, from_unix
 from tests.store.support import add_user, make_rooms, new_message, outbox_rows, raise_revision, users
@@ -339,4 +340,5 @@ class TransactionContract(StoreCase):
         """The status page tells engine, schema version and how many messages were kept."""
         self.result_of(self.store.append([new_message(), new_message()]))
         told = self.store.describe()
-        self.assertEqual((told["messages"], told["schema_version"], told["waiting_writes"]), (2, 1, 0))
+        self.assertEqual((told["messages"], told["waiting_writes"]), (2, 0))
+        self.assertEqual(told["schema_version"], len(find_steps("sqlite")))
