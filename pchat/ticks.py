@@ -5,9 +5,10 @@ Source: docs/spec/persistent-chat-server.md sections 2.5 and 8.5.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 TICKS_PER_SECOND = 10_000_000
+TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
 #: Ticks from 0001-01-01 to 1970-01-01 UTC.
 UNIX_EPOCH = 621_355_968_000_000_000
 
@@ -50,3 +51,17 @@ def from_iso(text: str) -> int:
         stamp = stamp.replace(tzinfo=UTC)
     whole = int(stamp.timestamp())
     return UNIX_EPOCH + whole * TICKS_PER_SECOND + int((digits + "0000000")[:7])
+
+
+def end_from_iso(text: str) -> int:
+    """Read ISO 8601 as an end that is included: a date without a time of day stands for the whole day.
+
+    Raises:
+        ValueError: The text is no date and time.
+    """
+    start = from_iso(text)
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return start
+    return start + TICKS_PER_DAY - 1

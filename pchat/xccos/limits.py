@@ -39,14 +39,18 @@ class CommandLimits:
     """What the arguments of one command may be.
 
     Args:
-        rooms: Rooms in one bulk join; pidgin-sipe joins all windows it had open in one.
+        rooms: Rooms in one bulk join or history query; pidgin-sipe joins all windows it had open in one.
+        authors: Authors in one history query.
+        principals: Entries to add and remove in one change of role lists.
         uri_chars: Characters of any URI.
         criteria_chars: Characters of a search text; no name is longer than 256.
 
-    Source: docs/spec/xccos.md sections 3.4 and 3.5.
+    Source: docs/spec/xccos.md sections 3.4, 3.5, 3.8 and 3.13.
     """
 
     rooms: int = 1_000
+    authors: int = 100
+    principals: int = 1_000
     uri_chars: int = 1_024
     criteria_chars: int = 256
 
