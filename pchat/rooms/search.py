@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from pchat.rooms.names import fold
 from pchat.rooms.room import Role
 from pchat.xccos.codes import ResponseCode
-from pchat.xccos.commands import Associations, RoomSearch
+from pchat.xccos.commands import Associations
 from pchat.xccos.parser import Command
+from pchat.xccos.search_commands import RoomSearch
 from pchat.xccos.writer import limit_exceeded
 
 if TYPE_CHECKING:

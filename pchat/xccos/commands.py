@@ -3,7 +3,7 @@
 Readers are lenient towards what is unknown (attributes, children, order) and strict about what is known: a
 known argument that is missing, doubled, contradictory or too long is refused as an invalid argument.
 
-Here are those of sessions, of finding rooms and of being in them; `pchat.xccos.reading` knows all families.
+Here are those of sessions and of being in rooms; `pchat.xccos.reading` knows all families.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pchat.errors import CommandRefused
 from pchat.xccos.arguments import (
     RoomKey,
     attribute,
-    boolean,
     max_results,
     number,
     one,
@@ -110,42 +109,6 @@ class Context:
     count: int | None
 
 
-@frozen
-class Invitations:
-    """``getinv``.
-
-    Args:
-        since: Only invitations numbered above this.
-
-    Source: docs/spec/xccos.md section 3.7.
-    """
-
-    since: int
-
-
-@frozen
-class RoomSearch:
-    """``chansrch``.
-
-    Args:
-        qtype: What is searched by; a member of `SEARCH_KINDS`.
-        criteria: The text or URI sought; empty for all.
-        extended: Whether descriptions are searched too.
-        max_results: Most rooms wanted; None for all that the server allows.
-
-    Source: docs/spec/xccos.md section 3.4 and chapter 10.
-    """
-
-    qtype: str
-    criteria: str
-    extended: bool
-    max_results: int | None
-
-
-#: The further kinds of chapter 10 (BYMEMBER, BYCATEGORY, …) belong here once rooms can be searched so.
-SEARCH_KINDS = frozenset({"BYNAME"})
-
-
 def read_request_uri(data: Element | None, limits: CommandLimits) -> RequestUri:
     """Read ``requri``, which has no arguments."""
     return RequestUri()
@@ -204,24 +167,6 @@ def read_context(data: Element | None, limits: CommandLimits) -> Context:
     return Context(room, count)
 
 
-def read_invitations(data: Element | None, limits: CommandLimits) -> Invitations:
-    """Read ``getinv``: the number of the last invitation the client knows."""
-    since = number(one(data, "inv"), "inviteId")
-    if since is None or since < 0:
-        raise refused("inviteId missing or negative")
-    return Invitations(since)
-
-
-def read_room_search(data: Element | None, limits: CommandLimits) -> RoomSearch:
-    """Read ``chansrch``: one query; only its criteria say what is sought."""
-    block = one(data, "qib")
-    qtype = attribute(block, "qtype", 64, default="BYNAME").upper()
-    if qtype not in SEARCH_KINDS:
-        raise refused("unknown qtype")
-    criteria = attribute(block, "criteria", limits.criteria_chars, default="")
-    return RoomSearch(qtype, criteria, boolean(block, "extended"), max_results(block))
-
-
 READERS: dict[str, Reader] = {
     "requri": read_request_uri,
     "getserverinfo": read_server_info,
@@ -230,6 +175,4 @@ READERS: dict[str, Reader] = {
     "bjoin": read_bulk_join,
     "part": read_part,
     "bccontext": read_context,
-    "getinv": read_invitations,
-    "chansrch": read_room_search,
 }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pchat.errors import CommandRefused
-from pchat.xccos import commands, history_commands, person_commands, room_commands, topic_commands
+from pchat.xccos import (
+    commands,
+    history_commands,
+    person_commands,
+    room_commands,
+    search_commands,
+    topic_commands,
+)
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.limits import DEFAULT_COMMAND_LIMITS, CommandLimits
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
 
 READERS: dict[str, Reader] = {
     **commands.READERS,
+    **search_commands.READERS,
     **room_commands.READERS,
     **history_commands.READERS,
     **person_commands.READERS,

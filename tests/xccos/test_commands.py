@@ -5,20 +5,28 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import CommandRefused
+from pchat.xccos import (
+    commands,
+    history_commands,
+    person_commands,
+    room_commands,
+    search_commands,
+    topic_commands,
+)
 from pchat.xccos.arguments import RoomKey
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.commands import (
     Associations,
     Context,
-    Invitations,
     Join,
     Part,
     RequestUri,
-    RoomSearch,
     ServerInfo,
 )
 from pchat.xccos.limits import CommandLimits
+from pchat.xccos.person_commands import InvitationsSince
 from pchat.xccos.reading import READERS, read_command
+from pchat.xccos.search_commands import RoomSearch
 from tests.xccos.samples import GUID, OTHER_GUID, ROOM, command
 
 KEY = RoomKey("example.com", GUID)
@@ -75,26 +83,22 @@ class CapturedFormTests(ArgumentsCase):
             ("bjoin", CHANID + OTHER_CHANID, Join((KEY, OTHER_KEY))),
             ("part", f'<chanib uri="{ROOM}"/>', Part(KEY)),
             ("bccontext", f'<chanib uri="{ROOM}"/><bcq><last cnt="25"/></bcq>', Context(KEY, 25)),
-            ("getinv", '<inv inviteId="1" domain="example.com"/>', Invitations(1)),
+            ("getinv", '<inv inviteId="1" domain="example.com"/>', InvitationsSince(1)),
         ):
             self.assert_read(name, content, expected)
 
-    def test_every_reader_is_of_a_known_command(self) -> None:
-        """The commands answered are those of the two flows, by their lower-case names."""
-        self.assertEqual(
-            sorted(READERS),
-            [
-                "bccontext",
-                "bjoin",
-                "chansrch",
-                "getassociations",
-                "getinv",
-                "getserverinfo",
-                "join",
-                "part",
-                "requri",
-            ],
+    def test_every_command_has_one_reader(self) -> None:
+        """No family takes a command from another, and names are written as the parser gives them."""
+        families = (
+            commands,
+            search_commands,
+            room_commands,
+            history_commands,
+            person_commands,
+            topic_commands,
         )
+        self.assertEqual(sum(len(family.READERS) for family in families), len(READERS))
+        self.assertEqual([name for name in READERS if name != name.lower()], [])
 
     def test_unknown_command(self) -> None:
         """An unknown command is answered by name as not supported."""
@@ -249,8 +253,8 @@ class OtherCommandTests(ArgumentsCase):
 
     def test_invitations(self) -> None:
         """``getinv`` tells the last number the client knows, which cannot be negative or missing."""
-        self.assert_read("getinv", '<inv inviteId="0"/>', Invitations(0))
-        self.assert_read("getinv", f'<inv inviteId="{2**63 - 1}"/>', Invitations(2**63 - 1))
+        self.assert_read("getinv", '<inv inviteId="0"/>', InvitationsSince(0))
+        self.assert_read("getinv", f'<inv inviteId="{2**63 - 1}"/>', InvitationsSince(2**63 - 1))
         self.assert_refused("getinv", f'<inv inviteId="{2**63}"/>', f'<inv inviteId="{10**19}"/>')
         self.assert_refused(
             "getinv", "", "<inv/>", '<inv inviteId="-1"/>', '<inv inviteId="x"/>', '<inv inviteId="1"/>' * 2
