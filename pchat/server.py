@@ -37,6 +37,7 @@ from pchat.rooms.administration import Administration
 from pchat.rooms.blocks import Blocks
 from pchat.rooms.consequences import Consequences
 from pchat.rooms.history import History
+from pchat.rooms.invitations import Invitations
 from pchat.rooms.membership import Membership
 from pchat.rooms.notices import Notices
 from pchat.rooms.posting import Posting
@@ -174,6 +175,7 @@ class Parts:
         self._make_front_end()
         base.administration.observe(self.consequences)
         base.administration.observe(self.connections)
+        base.administration.observe(self.invitations)
 
     # -- rooms and fan-out
 
@@ -200,6 +202,9 @@ class Parts:
             record_reads=self.config.compliance.enabled,
         )
         self.sessions = Sessions()
+        self.invitations = Invitations(
+            store, tree, access, settings, blocks, base.directory, self.sessions, envelope_ids
+        )
         info = ServiceInfo(
             pool_uri=self.addresses.pool_uri,
             display_name=self.config.server.domain,
@@ -212,6 +217,7 @@ class Parts:
             Search(tree, access, settings, blocks),
             self.membership,
             history,
+            self.invitations,
         ]
         self.service = ChannelService(
             self.sessions,

@@ -114,7 +114,7 @@ async def invitations_after(txn: ITransaction, principal_id: int, since: int, mo
 
 
 def _pieces(principal_ids: Iterable[int]) -> Iterator[Sequence[int]]:
-    # Each once, since a statement may touch a row only once; in order, since then writers never wait in a ring.
+    # Each once: a statement may touch a row only once. In order: writers then never wait in a ring.
     people = sorted(set(principal_ids))
     for start in range(0, len(people), _PEOPLE_AT_ONCE):
         yield people[start : start + _PEOPLE_AT_ONCE]
