@@ -25,7 +25,7 @@ from pchat.directory.credentials import StoredCredentials
 from pchat.directory.local import LocalDirectory
 from pchat.errors import ConfigError
 from pchat.fanout.feed import Feeds
-from pchat.frontend.addresses import Addresses
+from pchat.frontend.addresses import Addresses, pool_uri
 from pchat.frontend.chat_dialogs import ChatDialogs
 from pchat.frontend.connections import Connections
 from pchat.frontend.front_end import FrontEnd
@@ -128,7 +128,7 @@ async def assemble_administration(
         random: Unpredictable bytes.
         run_in_thread: For hashing passwords; by default it is done at once.
     """
-    directory = LocalDirectory()
+    directory = LocalDirectory(config.server.domain)
     tree = NodeTree(config.server.domain)
     settings = Settings()
     access = Access(directory)
@@ -167,7 +167,7 @@ class Parts:
         self.host = config.server.host or f"frontend.{config.server.domain}"
         self.addresses = Addresses(
             domain=config.server.domain,
-            pool_uri=f"sip:GC-1-PersistentChatService-1@{config.server.domain}",
+            pool_uri=pool_uri(config.server.domain),
             lookup_uri=f"sip:ocschat@{config.server.domain}",
             source=self.host,
         )

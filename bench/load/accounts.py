@@ -73,7 +73,7 @@ def now(deferred: Deferred[T]) -> T:
 
 
 def _fill(store: SqliteStore, domain: str, count: int) -> Coroutine[Any, Any, Crowd]:
-    directory, tree = LocalDirectory(), NodeTree(domain)
+    directory, tree = LocalDirectory(domain), NodeTree(domain)
     administration = Administration(
         store=store,
         directory=directory,

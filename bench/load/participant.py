@@ -11,9 +11,10 @@ import ssl
 from collections.abc import Generator
 from typing import Protocol
 
-from bench.load import ntlm, wire
-from bench.load.signing import Session
-from bench.load.wire import Message
+from bench.load.wire import POST_DIGITS, POST_END, post_start
+from pchat.client import ntlm, wire
+from pchat.client.signing import Session
+from pchat.client.wire import Message
 
 READ_BYTES = 1 << 16
 VERIFIED = 3
@@ -134,7 +135,7 @@ class Participant:
         reply = self._join_reply or (yield "rpl:join")
         if '<resp code="200">' not in reply.body:
             raise LoadFailed(f"{self._user} may not join: {reply.body}")
-        self._post_start = wire.post_start(room, self._uri)
+        self._post_start = post_start(room, self._uri)
 
     def _expect_ok(self, answer: Message) -> None:
         if answer.status != 200:
@@ -181,8 +182,8 @@ class Participant:
 
     def post(self, number: int, filling: bytes) -> None:
         """Send the post with this number."""
-        text = b"%0*d %b" % (wire.POST_DIGITS, number, filling)
-        self.send(self._in_dialog("INFO", self._post_start + text + wire.POST_END))
+        text = b"%0*d %b" % (POST_DIGITS, number, filling)
+        self.send(self._in_dialog("INFO", self._post_start + text + POST_END))
 
     # -- bytes in and out
 
@@ -250,7 +251,7 @@ class Participant:
             if chat_id != self._next_chat_id and self._next_chat_id:
                 raise LoadFailed(f"{self._user} got chat id {chat_id} where {self._next_chat_id} was due")
             self._next_chat_id = chat_id + 1
-            self._watcher.delivered(int(data[chat + 7 : chat + 7 + wire.POST_DIGITS]))
+            self._watcher.delivered(int(data[chat + 7 : chat + 7 + POST_DIGITS]))
         via = find(b"\r\nVia: ", position, end)
         at = find(b"\r\nCSeq: ", position, end) + 8
         cseq = data[at : find(b" ", at)]

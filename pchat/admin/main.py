@@ -13,6 +13,7 @@ from pchat import __version__
 from pchat.admin.categories import categories
 from pchat.admin.config import config
 from pchat.admin.policies import policies
+from pchat.admin.probe import test_message
 from pchat.admin.program import Program
 from pchat.admin.roles import role_commands
 from pchat.admin.rooms import rooms
@@ -38,7 +39,7 @@ for _role, _description in (
     ("presenter", "Presenters of an auditorium: they alone may post there."),
 ):
     rooms.add_command(role_commands(_role, _description))
-for _command in (init, serve, status, users, policies, categories, rooms, config):
+for _command in (init, serve, status, users, policies, categories, rooms, config, test_message):
     pchatctl.add_command(_command)
 
 

@@ -7,6 +7,11 @@ from attrs import frozen
 from pchat.sip.uri import address_key
 
 
+def pool_uri(domain: str) -> str:
+    """Tell the URI of the channel service of a domain."""
+    return f"sip:GC-1-PersistentChatService-1@{domain}"
+
+
 @frozen
 class Addresses:
     """What the chat service is called.

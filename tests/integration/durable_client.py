@@ -14,8 +14,9 @@ from html import unescape
 
 from attrs import define, field
 
-from bench.load import wire
-from bench.load.wire import Message
+from bench.load.wire import POST_END, post_start
+from pchat.client import wire
+from pchat.client.wire import Message
 from tests.integration.durable_channel import Channel, Place
 
 WAIT_SECONDS = 30.0
@@ -94,7 +95,7 @@ class Talker:
         self._cseq = 0
         self._call_id = f"{self.channel.local}.register"
         self._to = f"<{self._uri}>"
-        self._post_start = wire.post_start(place.room, self._uri).removesuffix(b"p")
+        self._post_start = post_start(place.room, self._uri).removesuffix(b"p")
         self._last_seen = 0
 
     # -- scripts
@@ -185,7 +186,7 @@ class Talker:
     def _fill(self) -> None:
         while self.joined and len(self.outstanding) < self.window:
             text = self._texts()
-            request = self._info(self._post_start + text.encode() + wire.POST_END)
+            request = self._info(self._post_start + text.encode() + POST_END)
             self.outstanding[self._cseq] = text
             self._ledger.sent[text] = self._uri
             self._ledger.requests[self._call_id, self._cseq] = text

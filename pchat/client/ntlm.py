@@ -38,11 +38,11 @@ class Seal:
     def __init__(self, key: bytes, direction: str) -> None:
         sign_key = _magic_key(key, f"session key to {direction} signing key magic constant")
         seal_key = _magic_key(key, f"session key to {direction} sealing key magic constant")
-        stream = rc4(hashlib.md5(seal_key + SEQUENCE).digest(), bytes(8))
+        stream = rc4(hashlib.md5(seal_key + SEQUENCE, usedforsecurity=False).digest(), bytes(8))
         self._stream = int.from_bytes(stream, "big")
         padded = sign_key.ljust(64, b"\0")
-        self._inner = hashlib.md5(bytes(byte ^ 0x36 for byte in padded) + SEQUENCE)
-        self._outer = hashlib.md5(bytes(byte ^ 0x5C for byte in padded))
+        self._inner = hashlib.md5(bytes(byte ^ 0x36 for byte in padded) + SEQUENCE, usedforsecurity=False)
+        self._outer = hashlib.md5(bytes(byte ^ 0x5C for byte in padded), usedforsecurity=False)
 
     def prepare(self, start: bytes) -> PreparedSeal:
         """Take in the part of the text that all messages begin with."""
@@ -76,7 +76,7 @@ class PreparedSeal:
 
 
 def _magic_key(key: bytes, constant: str) -> bytes:
-    return hashlib.md5(key + constant.encode() + b"\0").digest()
+    return hashlib.md5(key + constant.encode() + b"\0", usedforsecurity=False).digest()
 
 
 @frozen

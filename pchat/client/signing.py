@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.load.ntlm import PreparedSeal, Seal
-from bench.load.wire import Message, parameters
+from pchat.client.ntlm import PreparedSeal, Seal
+from pchat.client.wire import Message, parameters
+from pchat.errors import OurError
 
 RAND = "10adc11e"
 """Any text will do; a constant one saves time. Source: docs/spec/sip-sign-in.md section 4.2."""
@@ -58,7 +59,8 @@ class Session:
         """Return the Authorization line of a 200 to the INFO with this number."""
         self._count += 1
         count = b"%d" % self._count
-        assert self._prepared is not None
+        if self._prepared is None:
+            raise OurError("prepare_answers comes first")
         signature = self._prepared.sign(count + self._before_cseq + cseq + self._after_cseq)
         return self._line_start + count + b'", response="' + signature + b'"\r\n'
 
