@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pchat.directory.people import Principal, PrincipalKind, PrincipalState, principal_key
+from pchat.store.groups import GroupRecord
 from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord
+
+_NONE: frozenset[int] = frozenset()
 
 
 class LocalDirectory:
@@ -13,12 +16,19 @@ class LocalDirectory:
 
     It only holds what the store has: `load` and the ``apply`` methods take records read from there.
 
-    Source: docs/spec/persistent-chat-server.md sections 2.4 and 3.5 (P-16).
+    Args:
+        domain: The server's own domain; the groups that are kept here count as part of it.
+
+    Source: docs/spec/persistent-chat-server.md sections 2.4 (M-7, M-8) and 3.5 (P-16).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, domain: str = "") -> None:
+        self._domain = domain.lower()
         self._by_id: dict[int, Principal] = {}
         self._by_key: dict[str, Principal] = {}
+        self._groups_by_name: dict[str, Principal] = {}
+        self._members: dict[int, frozenset[int]] = {}
+        self._groups_of: dict[int, set[int]] = {}
         self._affiliations: dict[int, frozenset[int]] = {}
         self._user_policies: dict[int, PolicyRecord] = {}
         self._global_policy = PolicyRecord("global", 0, False, "")
@@ -26,6 +36,9 @@ class LocalDirectory:
     def load(self, snapshot: PeopleSnapshot) -> None:
         """Take over everything from the store; principals already known keep their objects."""
         self._by_key.clear()
+        self._groups_by_name.clear()
+        self._members.clear()
+        self._groups_of.clear()
         self._affiliations.clear()
         self._user_policies.clear()
         self._global_policy = PolicyRecord("global", 0, False, "")
@@ -33,6 +46,8 @@ class LocalDirectory:
             self.apply_principal(record)
         for policy in snapshot.policies:
             self.apply_policy(policy)
+        for group in snapshot.groups:
+            self.apply_group(group)
 
     def apply_principal(self, record: PrincipalRecord) -> Principal:
         """Take over one principal after its change was committed."""
@@ -43,17 +58,40 @@ class LocalDirectory:
         else:
             if self._by_key.get(principal.key) is principal:
                 del self._by_key[principal.key]
+            if self._groups_by_name.get(principal.name_folded) is principal:
+                del self._groups_by_name[principal.name_folded]
             _update(principal, record)
         if principal.state is PrincipalState.REMOVED:
             self._user_policies.pop(principal.id, None)
         else:
             self._by_key[principal.key] = principal
+            if principal.name_folded:
+                self._groups_by_name[principal.name_folded] = principal
         if principal.kind is not PrincipalKind.USER:
             # A new domain may be a new affiliation of everybody in it.
             self._affiliations.clear()
         else:
             self._affiliations.pop(principal.id, None)
         return principal
+
+    def apply_group(self, record: GroupRecord) -> None:
+        """Take over who belongs to a group after the change was committed."""
+        before = self._members.pop(record.group_id, frozenset())
+        for number in before - record.members:
+            groups = self._groups_of[number]
+            groups.discard(record.group_id)
+            if not groups:
+                del self._groups_of[number]
+        for number in record.members - before:
+            self._groups_of.setdefault(number, set()).add(record.group_id)
+        if record.members:
+            self._members[record.group_id] = record.members
+        # Whoever belongs to a member, through however many groups, is concerned; worked out when asked for.
+        self._affiliations.clear()
+
+    def forget_policy(self, principal_id: int) -> None:
+        """Take over that a user has no policy of his own any more."""
+        self._user_policies.pop(principal_id, None)
 
     def apply_policy(self, policy: PolicyRecord) -> None:
         """Take over one policy after its change was committed."""
@@ -65,6 +103,10 @@ class LocalDirectory:
     def by_uri(self, text: str) -> Principal | None:
         """Find who is meant by a SIP URI, a domain or a group URI; removed principals are not found."""
         return self._by_key.get(principal_key(text))
+
+    def group_by_name(self, folded: str) -> Principal | None:
+        """Find a group by its name as `pchat.rooms.names.fold` folds it; removed ones are not found."""
+        return self._groups_by_name.get(folded)
 
     def by_id(self, principal_id: int) -> Principal | None:
         """Find a principal by its number; removed ones too, since messages name them."""
@@ -85,6 +127,37 @@ class LocalDirectory:
         """Go through all user accounts that are not removed, in the order of their numbers."""
         return (principal for principal in self.principals() if principal.kind is PrincipalKind.USER)
 
+    def groups(self) -> Iterator[Principal]:
+        """Go through all groups that are not removed, in the order of their numbers."""
+        return (principal for principal in self.principals() if principal.kind is PrincipalKind.GROUP)
+
+    def members(self, group: Principal) -> frozenset[int]:
+        """Tell who belongs to a group directly: numbers of users and of other groups."""
+        return self._members.get(group.id, frozenset())
+
+    def groups_of(self, principal: Principal) -> frozenset[int]:
+        """Tell the groups that somebody belongs to directly."""
+        return frozenset(self._groups_of.get(principal.id, ()))
+
+    def belonging_to(self, domain: str) -> Iterator[Principal]:
+        """Go through all users of a domain (in lower case), and all groups if it is the server's own."""
+        return (
+            principal
+            for principal in self.principals()
+            if principal.kind is not PrincipalKind.DOMAIN and self._domain_of(principal) == domain
+        )
+
+    def _domain_of(self, principal: Principal) -> str:
+        return self._domain if principal.kind is PrincipalKind.GROUP else principal.domain
+
+    def policy_of(self, principal: Principal) -> PolicyRecord | None:
+        """Tell a user's own policy, None if he has none."""
+        return self._user_policies.get(principal.id)
+
+    def global_policy(self) -> PolicyRecord:
+        """Tell the policy of everybody who has none of his own."""
+        return self._global_policy
+
     def principals(self) -> Iterator[Principal]:
         """Go through all principals that are not removed, in the order of their numbers."""
         return (
@@ -97,22 +170,30 @@ class LocalDirectory:
         """Tell the numbers under which a principal may have been granted something.
 
         Returns:
-            His own number, and that of his domain if it is a principal. Groups come later.
+            His own number, those of all groups that he belongs to through any number of groups, and that of
+            his domain if it is a principal. A group belongs to the server's own domain; whoever is in it
+            does not thereby.
 
         Source: docs/spec/persistent-chat-server.md section 2.4 (M-8).
         """
         known = self._affiliations.get(principal.id)
         if known is None:
-            known = frozenset(self._affiliated(principal))
+            known = self._affiliated(principal)
             self._affiliations[principal.id] = known
         return known
 
-    def _affiliated(self, principal: Principal) -> Iterable[int]:
-        yield principal.id
-        if principal.kind is PrincipalKind.USER:
-            domain = self._by_key.get(principal.domain)
-            if domain is not None and domain.kind is PrincipalKind.DOMAIN:
-                yield domain.id
+    def _affiliated(self, principal: Principal) -> frozenset[int]:
+        found = {principal.id}
+        waiting = [principal.id]
+        while waiting:
+            # Groups may contain each other: each is followed once.
+            above = self._groups_of.get(waiting.pop(), _NONE) - found
+            found |= above
+            waiting.extend(above)
+        domain = self._by_key.get(self._domain_of(principal))
+        if domain is not None and domain.kind is PrincipalKind.DOMAIN:
+            found.add(domain.id)
+        return frozenset(found)
 
     def enabled(self, principal: Principal) -> bool:
         """Tell whether chat is on for a user: his own policy beats the global one, the default is no.
@@ -140,6 +221,8 @@ def _principal(record: PrincipalRecord) -> Principal:
         company=record.company,
         email=record.email,
         state=PrincipalState(record.state),
+        name_folded=record.name_folded,
+        description=record.description,
     )
 
 
@@ -150,3 +233,5 @@ def _update(principal: Principal, record: PrincipalRecord) -> None:
     principal.company = record.company
     principal.email = record.email
     principal.state = PrincipalState(record.state)
+    principal.name_folded = record.name_folded
+    principal.description = record.description

@@ -48,7 +48,8 @@ class PrincipalState(IntEnum):
 class Principal:
     """Somebody, or some set of people, that scopes and roles are granted to.
 
-    There is one object a principal, compared by identity; the directory changes it in place.
+    There is one object a principal, compared by identity; the directory changes it in place. Only a group has
+    a ``name_folded``, which no other group has, and a ``description``.
 
     Source: docs/spec/persistent-chat-server.md section 2.4.
     """
@@ -63,6 +64,8 @@ class Principal:
     company: str
     email: str
     state: PrincipalState
+    name_folded: str = ""
+    description: str = ""
 
     @property
     def shown_name(self) -> str:

@@ -58,17 +58,17 @@ class NewDomains:
         return self._directory.uri_of(number)
 
     def spelt_out(self, lists: ScopeLists) -> ScopeLists:
-        """Write the people of each new domain into lists that name it.
+        """Write the people and groups of each new domain into lists that name it.
 
         `pchat.rooms.access` knows nothing of a new domain; with its people named one by one it comes to the
         decisions that it will come to once the domain is known.
         """
         if not self._numbers:
             return lists
-        people: dict[int, set[int]] = {number: set() for number in self._numbers.values()}
-        for user in self._directory.users():
-            if user.domain in self._numbers:
-                people[self._numbers[user.domain]].add(user.id)
+        people = {
+            number: {principal.id for principal in self._directory.belonging_to(name)}
+            for name, number in self._numbers.items()
+        }
 
         def spelt(numbers: frozenset[int]) -> frozenset[int]:
             return numbers.union(*(people[number] for number in numbers if number in people))

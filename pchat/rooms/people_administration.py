@@ -22,6 +22,7 @@ from pchat.interfaces import ITransaction
 from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched, ended_reason
 from pchat.rooms.names import check_description
 from pchat.rooms.new_domains import NewDomains
+from pchat.rooms.principals import principal_named, unknown_principal
 from pchat.rooms.role_lists import RoleLists, grants
 from pchat.rooms.scope import ScopeLists
 from pchat.rooms.shown import Shown, audit_shown, policy_shown, user_shown
@@ -315,10 +316,10 @@ class PeopleAdministration:
         return frozenset(self._number(text, domains) for text in texts)
 
     def _number(self, text: str, domains: NewDomains) -> int:
-        key = principal_key(text)
-        principal = self._directory.by_uri(key)
+        principal = principal_named(self._directory, text)
         if principal is not None:
             return principal.id
+        key = principal_key(text)
         if not self._may_be_domain(key):
             raise unknown_principal(text)
         return domains.number(key)
@@ -326,10 +327,3 @@ class PeopleAdministration:
     def _may_be_domain(self, key: str) -> bool:
         # A single word is more likely a mistyped user or group than a domain, unless it is ours.
         return key == self._desk.tree.domain or ("." in key and is_domain(key))
-
-
-def unknown_principal(text: str) -> AdministrationRefused:
-    """Make the refusal for a principal that does not exist."""
-    return AdministrationRefused(
-        ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no user, group or domain {text[:80]!r}"
-    )

@@ -8,8 +8,12 @@ from attrs import frozen
 
 from pchat.interfaces import ITransaction
 from pchat.store.changes import Stamp
+from pchat.store.groups import GroupRecord, load_groups
 
-_COLUMNS = "principal_id, guid, uri, uri_folded, kind, name, display_name, company, email, state"
+_COLUMNS = (
+    "principal_id, guid, uri, uri_folded, kind, name, display_name, company, email, state,"
+    " name_folded, description"
+)
 
 
 @frozen
@@ -26,6 +30,8 @@ class PrincipalRecord:
     company: str
     email: str
     state: int
+    name_folded: str = ""
+    description: str = ""
 
 
 @frozen
@@ -40,6 +46,8 @@ class NewPrincipal:
     display_name: str = ""
     company: str = ""
     email: str = ""
+    name_folded: str = ""
+    description: str = ""
 
 
 @frozen
@@ -54,10 +62,11 @@ class PolicyRecord:
 
 @frozen
 class PeopleSnapshot:
-    """All principals and policies, read in one transaction."""
+    """All principals, policies and groups, read in one transaction."""
 
     principals: tuple[PrincipalRecord, ...]
     policies: tuple[PolicyRecord, ...]
+    groups: tuple[GroupRecord, ...] = ()
 
 
 @frozen
@@ -71,13 +80,14 @@ class PrincipalAudit:
 
 
 async def load_people(txn: ITransaction) -> PeopleSnapshot:
-    """Read all principals (removed ones too: messages name them) and all policies."""
+    """Read all principals (removed ones too: messages name them), all policies and all groups."""
     # The column list is a constant of this module, never input.
     rows = await txn.query(f"select {_COLUMNS} from principals order by principal_id")  # noqa: S608
     policies = await txn.query("select scope, principal_id, enabled, description from policies")
     return PeopleSnapshot(
         tuple(PrincipalRecord(*row) for row in rows),
         tuple(PolicyRecord(scope, number, bool(enabled), text) for scope, number, enabled, text in policies),
+        await load_groups(txn),
     )
 
 
@@ -100,8 +110,8 @@ async def insert_principal(txn: ITransaction, new: NewPrincipal, stamp: Stamp) -
     """Store a new principal and return it with its number."""
     rows = await txn.query(
         "insert into principals (guid, uri, uri_folded, kind, name, display_name, company, email,"
-        " created_by, created_on, updated_by, updated_on)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning principal_id",
+        " name_folded, description, created_by, created_on, updated_by, updated_on)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning principal_id",
         (
             *(
                 new.guid,
@@ -112,6 +122,8 @@ async def insert_principal(txn: ITransaction, new: NewPrincipal, stamp: Stamp) -
                 new.display_name,
                 new.company,
                 new.email,
+                new.name_folded,
+                new.description,
             ),
             *(stamp.actor, stamp.now, stamp.actor, stamp.now),
         ),
@@ -127,14 +139,26 @@ async def set_state(txn: ITransaction, principal_id: int, state: int, stamp: Sta
     )
 
 
+async def set_names(
+    txn: ITransaction, principal_id: int, display_name: str, company: str, email: str, stamp: Stamp
+) -> None:
+    """Replace what people read of a user."""
+    await txn.run(
+        "update principals set display_name = %s, company = %s, email = %s, updated_by = %s, updated_on = %s"
+        " where principal_id = %s",
+        (display_name, company, email, stamp.actor, stamp.now, principal_id),
+    )
+
+
 async def retire_principal(txn: ITransaction, principal_id: int, stamp: Stamp) -> None:
     """Remove a principal that stands on no list: the row stays for the messages that name it.
 
-    The folded address is given up, so that a later account with the same address is somebody else.
+    The folded address (of a group the folded name too) is given up, so that a later account with the same
+    address is somebody else.
     """
     rows = await txn.query("select guid from principals where principal_id = %s", (principal_id,))
     await txn.run(
-        "update principals set state = 2, uri_folded = %s, updated_by = %s, updated_on = %s"
+        "update principals set state = 2, uri_folded = %s, name_folded = '', updated_by = %s, updated_on = %s"
         " where principal_id = %s",
         (f"removed:{rows[0][0]}", stamp.actor, stamp.now, principal_id),
     )
@@ -177,3 +201,8 @@ async def set_policy(txn: ITransaction, policy: PolicyRecord) -> None:
         " do update set enabled = excluded.enabled, description = excluded.description",
         (policy.scope, policy.principal_id, int(policy.enabled), policy.description),
     )
+
+
+async def delete_policy(txn: ITransaction, principal_id: int) -> None:
+    """Delete the policy of a user; the global one is in force for him from then on."""
+    await txn.run("delete from policies where scope = 'user' and principal_id = %s", (principal_id,))

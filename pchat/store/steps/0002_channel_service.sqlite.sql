@@ -2,6 +2,11 @@
 -- The whole channel service. A server that knows nothing of groups would take a denied person for an allowed
 -- one, and one that knows nothing of the words of messages would not find them: hence the compat number.
 
+-- Groups have a name that nobody else has, and a description; for all others both are empty.
+alter table principals add column name_folded text not null default '';
+alter table principals add column description text not null default '';
+create unique index groups_by_name on principals (name_folded) where name_folded <> '';
+
 -- Who belongs to a group directly: users and other groups. Rights follow through any number of groups.
 create table group_members (
     group_id integer not null references principals (principal_id),
