@@ -13,7 +13,7 @@ from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration, taken
 from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched
 from pchat.rooms.names import check_description, check_name, fold
-from pchat.rooms.people_administration import unknown_principal
+from pchat.rooms.principals import principal_named, unknown_principal
 from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.rooms.room_words import fields_of, read_word, read_words, told
@@ -402,7 +402,7 @@ class RoomAdministration:
         return list(found.values())
 
     def _principal(self, text: str) -> Principal:
-        found = self._desk.directory.by_uri(text)
+        found = principal_named(self._desk.directory, text)
         if found is None:
             raise unknown_principal(text)
         return found
