@@ -214,7 +214,7 @@ class Parts:
         )
         families = [
             ServerCommands(info, tree, settings, clock),
-            Search(tree, access, settings, blocks),
+            Search(tree, access, settings, blocks, base.directory, self.rosters),
             self.membership,
             history,
             self.invitations,

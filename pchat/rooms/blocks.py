@@ -106,7 +106,8 @@ class Blocks:
         return self._mask(user, room, legacy), room.guid, RoomKey.parse_uri(room.uri).domain
 
     def _mask(self, user: Principal, room: Room, legacy: bool) -> int:
-        return self._access.legacy_mask(user, room) if legacy else self._access.mask(user, room)
+        mask = self._access.mask(user, room)
+        return self._access.legacy_mask(mask) if legacy else mask
 
     def joined(self, rooms: Sequence[Room], session: ChatSession) -> str:
         """Rooms just entered, with everybody who is in them unless a room is large."""

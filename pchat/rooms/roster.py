@@ -90,6 +90,10 @@ class Roster:
     def __len__(self) -> int:
         return len(self._endpoints)
 
+    def holds(self, principal_id: int) -> bool:
+        """Tell whether a user is present."""
+        return principal_id in self._endpoints
+
     def add(self, session: ChatSession) -> bool:
         """Add a session that is not in the roster yet.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from pchat.rooms.category import Category
 from pchat.rooms.names import fold
-from pchat.rooms.room import Room
+from pchat.rooms.room import Privacy, Room
 from pchat.store.rooms import CategoryRecord, NodeChange, RoomRecord
 
 ROOM_SCHEME = "ma-chan://"
@@ -29,13 +29,18 @@ class NodeTree:
         self.root_guid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{CATEGORY_SCHEME}{self.domain}"))
         self.root_uri = self.category_uri(self.root_guid)
         self.revision = 0
+        #: Entries in all scopes and role lists, counted as they come and go.
+        self.entries = 0
         self._categories: dict[int, Category] = {}
         self._categories_by_guid: dict[str, Category] = {}
         self._rooms: dict[int, Room] = {}
         self._rooms_by_guid: dict[str, Room] = {}
         self._by_name: dict[str, Category | Room] = {}
         self._in_category: dict[int, set[Room]] = {}
+        self._open_in: dict[int, set[Room]] = {}
         self._naming: dict[int, set[Room]] = {}
+        #: All rooms in the order of their names; None when a name has changed since.
+        self._sorted: Sequence[Room] | None = None
 
     def room_uri(self, guid: str) -> str:
         """Write the URI of a room."""
@@ -77,8 +82,11 @@ class NodeTree:
             self._categories[category.id] = category
             self._categories_by_guid[category.guid] = category
             self._in_category[category.id] = set()
+            self._open_in[category.id] = set()
         self._forget_name(category)
+        self.entries -= _scope_entries(category)
         category.take_over(record)
+        self.entries += _scope_entries(category)
         self._by_name[fold(category.name)] = category
 
     def _apply_room(self, record: RoomRecord) -> None:
@@ -90,15 +98,23 @@ class NodeTree:
             self._rooms[room.id] = room
             self._rooms_by_guid[room.guid] = room
         self._unlink_room(room)
+        before = room.name_folded
         room.take_over(record, category)
-        self._by_name[fold(room.name)] = room
+        self.entries += _role_entries(room)
+        if room.name_folded != before:
+            self._sorted = None
+        self._by_name[room.name_folded] = room
         self._in_category[category.id].add(room)
+        if room.privacy is Privacy.OPEN:
+            self._open_in[category.id].add(room)
         for principal in room.members | room.managers | room.presenters:
             self._naming.setdefault(principal, set()).add(room)
 
     def _unlink_room(self, room: Room) -> None:
         self._forget_name(room)
+        self.entries -= _role_entries(room)
         self._in_category[room.category.id].discard(room)
+        self._open_in[room.category.id].discard(room)
         for principal in room.members | room.managers | room.presenters:
             named_in = self._naming.get(principal)
             if named_in is not None:
@@ -114,12 +130,14 @@ class NodeTree:
     def _forget_room(self, number: int) -> None:
         room = self._rooms.pop(number)
         del self._rooms_by_guid[room.guid]
+        self._sorted = None
         self._unlink_room(room)
 
     def _forget_category(self, number: int) -> None:
         category = self._categories.pop(number)
         del self._categories_by_guid[category.guid]
         del self._in_category[number]
+        del self._open_in[number]
         self._forget_name(category)
 
     def rooms(self) -> Iterator[Room]:
@@ -174,6 +192,16 @@ class NodeTree:
         """Tell the rooms of a category, by number."""
         return sorted(self._in_category[category.id], key=_number)
 
+    def open_rooms_in(self, category: Category) -> Set[Room]:
+        """Tell the open rooms of a category; not to be changed, nor kept."""
+        return self._open_in[category.id]
+
+    def rooms_by_name(self) -> Sequence[Room]:
+        """Tell all rooms, disabled ones too, in the order of their folded names."""
+        if self._sorted is None:
+            self._sorted = sorted(self._rooms.values(), key=_name)
+        return self._sorted
+
     def rooms_naming(self, principals: Iterable[int]) -> Sequence[Room]:
         """Tell the rooms that have any of some principals on a role list, by number."""
         found: set[Room] = set()
@@ -188,6 +216,18 @@ class NodeTree:
 
 def _number(room: Room) -> int:
     return room.id
+
+
+def _name(room: Room) -> str:
+    return room.name_folded
+
+
+def _scope_entries(category: Category) -> int:
+    return len(category.allowed) + len(category.denied) + len(category.creators)
+
+
+def _role_entries(room: Room) -> int:
+    return len(room.members) + len(room.managers) + len(room.presenters)
 
 
 def _split(uri: str, scheme: str) -> tuple[str, str] | None:
