@@ -8,7 +8,7 @@ Source: docs/way-of-a-message.md; docs/spec/xccos.md 3.9.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -52,6 +52,8 @@ class Feed:
     read_between: Callable[[Room, int, int], Deferred[list[StoredMessage]]]
     _held: dict[int, StoredMessage] = field(factory=dict)
     _reading: bool = False
+    #: What administrators made of messages while a read of them was on its way; None: removed.
+    _changed: dict[int, StoredMessage | None] = field(factory=dict)
 
     def committed(self, outcome: Appended, author: Principal, post: Post) -> None:
         """Take a message of a session of ours, whose commit has just been reported."""
@@ -81,11 +83,28 @@ class Feed:
         reading.addCallback(self._filled, upto)
         reading.addErrback(self._not_filled)
 
+    def removed(self, chat_ids: Iterable[int]) -> None:
+        """Learn that messages are gone from the store: those that wait here are not sent out."""
+        for chat_id in chat_ids:
+            self._held.pop(chat_id, None)
+            if self._reading:
+                self._changed[chat_id] = None
+
+    def replaced(self, messages: Iterable[StoredMessage]) -> None:
+        """Learn that messages have another text now: those that wait here are sent out with it."""
+        for message in messages:
+            if message.chat_id in self._held:
+                self._held[message.chat_id] = message
+            if self._reading:
+                self._changed[message.chat_id] = message
+
     def _filled(self, messages: list[StoredMessage], upto: int) -> None:
         self._reading = False
-        for message in messages:
+        changed, self._changed = self._changed, {}
+        for read in messages:
+            message = changed.get(read.chat_id, read)
             # What was missing may have come by itself meanwhile.
-            if message.chat_id > self.delivered_upto:
+            if message is not None and message.chat_id > self.delivered_upto:
                 self._held.setdefault(message.chat_id, message)
         # Numbers that the store does not hold were removed, or never kept: nobody waits for them.
         for chat_id in range(self.delivered_upto + 1, upto + 1):
@@ -98,6 +117,7 @@ class Feed:
     def _not_filled(self, failure: Failure) -> None:
         # The next message of the room asks again; nothing is lost, it is late.
         self._reading = False
+        self._changed.clear()
         log.warn("{room}: messages could not be read: {error}", room=self.room.uri, error=str(failure.value))
 
     def _send_held(self) -> None:
@@ -149,6 +169,18 @@ class Feeds:
     def forget(self, room: Room) -> None:
         """Drop the feed of a room that was removed."""
         self._by_room.pop(room.id, None)
+
+    def removed(self, room: Room, chat_ids: Iterable[int]) -> None:
+        """Take back messages that were removed and not sent out yet."""
+        feed = self._by_room.get(room.id)
+        if feed is not None:
+            feed.removed(chat_ids)
+
+    def replaced(self, room: Room, messages: Iterable[StoredMessage]) -> None:
+        """Take the new text of messages that were not sent out yet."""
+        feed = self._by_room.get(room.id)
+        if feed is not None:
+            feed.replaced(messages)
 
     def _read_between(self, room: Room, first: int, last: int) -> Deferred[list[StoredMessage]]:
         messages: Deferred[list[StoredMessage]] = self._store.read(messages_between, room.id, first, last)
