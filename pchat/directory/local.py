@@ -27,6 +27,7 @@ class LocalDirectory:
         self._by_id: dict[int, Principal] = {}
         self._by_key: dict[str, Principal] = {}
         self._groups_by_name: dict[str, Principal] = {}
+        self._former: dict[str, dict[int, Principal]] = {}
         self._members: dict[int, frozenset[int]] = {}
         self._groups_of: dict[int, set[int]] = {}
         self._affiliations: dict[int, frozenset[int]] = {}
@@ -63,6 +64,7 @@ class LocalDirectory:
             _update(principal, record)
         if principal.state is PrincipalState.REMOVED:
             self._user_policies.pop(principal.id, None)
+            self._former.setdefault(principal_key(principal.uri), {})[principal.id] = principal
         else:
             self._by_key[principal.key] = principal
             if principal.name_folded:
@@ -108,6 +110,12 @@ class LocalDirectory:
         """Find a group by its name as `pchat.rooms.names.fold` folds it; removed ones are not found."""
         return self._groups_by_name.get(folded)
 
+    def authors(self, text: str) -> list[Principal]:
+        """Tell who ever wrote under an address: who has it now, and those removed who had it before."""
+        present = self.by_uri(text)
+        former = self._former.get(principal_key(text), {})
+        return [*([] if present is None else [present]), *former.values()]
+
     def by_id(self, principal_id: int) -> Principal | None:
         """Find a principal by its number; removed ones too, since messages name them."""
         return self._by_id.get(principal_id)
@@ -138,6 +146,20 @@ class LocalDirectory:
     def groups_of(self, principal: Principal) -> frozenset[int]:
         """Tell the groups that somebody belongs to directly."""
         return frozenset(self._groups_of.get(principal.id, ()))
+
+    def all_groups_of(self, principal: Principal) -> frozenset[int]:
+        """Tell the groups that somebody belongs to through any number of groups.
+
+        A group is among its own if groups contain each other in a circle.
+        """
+        found: set[int] = set()
+        waiting = [principal.id]
+        while waiting:
+            # Each is followed once, or a circle would have no end.
+            above = self._groups_of.get(waiting.pop(), _NONE) - found
+            found |= above
+            waiting.extend(above)
+        return frozenset(found)
 
     def belonging_to(self, domain: str) -> Iterator[Principal]:
         """Go through all users of a domain (in lower case), and all groups if it is the server's own."""
@@ -183,13 +205,7 @@ class LocalDirectory:
         return known
 
     def _affiliated(self, principal: Principal) -> frozenset[int]:
-        found = {principal.id}
-        waiting = [principal.id]
-        while waiting:
-            # Groups may contain each other: each is followed once.
-            above = self._groups_of.get(waiting.pop(), _NONE) - found
-            found |= above
-            waiting.extend(above)
+        found = {principal.id} | self.all_groups_of(principal)
         domain = self._by_key.get(self._domain_of(principal))
         if domain is not None and domain.kind is PrincipalKind.DOMAIN:
             found.add(domain.id)

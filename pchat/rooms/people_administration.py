@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from pchat.auth.passwords import check_password, verifiers
@@ -19,40 +18,35 @@ from pchat.directory.people import (
 )
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched, ended_reason
+from pchat.rooms.committing import ChangeDesk, Subject, Touched, Work, ended_reason
+from pchat.rooms.eligible import Criterion
+from pchat.rooms.leaving import leave, leaving
 from pchat.rooms.names import check_description
 from pchat.rooms.new_domains import NewDomains
-from pchat.rooms.principals import principal_named, unknown_principal
-from pchat.rooms.role_lists import RoleLists, grants
-from pchat.rooms.scope import ScopeLists
-from pchat.rooms.shown import Shown, audit_shown, policy_shown, user_shown
+from pchat.rooms.principals import known_group, principal_named, unknown_principal
+from pchat.rooms.shown import Shown, audit_shown, policy_shown, principals_shown, user_shown
 from pchat.store.changes import Stamp
 from pchat.store.people import (
     NewPrincipal,
     PolicyRecord,
+    delete_policy,
     insert_principal,
     principal_audit,
     replace_credentials,
-    retire_principal,
+    set_names,
     set_policy,
     set_state,
 )
-from pchat.store.rooms import change_roles, change_scope
 from pchat.xccos.codes import ResponseCode
 
 #: Runs a function that takes long, and fires with its result: ``deferToThread`` in a running server.
 RunInThread = Callable[..., Deferred[Any]]
 
 Verifiers = Mapping[tuple[str, str], bytes]
-Grants = Mapping[int, list[tuple[str, int]]]
-
-
-@frozen
-class Leaving:
-    """What a removed user is taken from, by number of category and of room."""
-
-    scopes: Grants
-    roles: Grants
+#: Display name, company and mail address.
+Names = tuple[str, str, str]
+#: What is in force while nobody has set a global policy (P-16).
+NO_POLICY = PolicyRecord("global", 0, False, "")
 
 
 async def _add_principal(
@@ -74,20 +68,19 @@ async def _set_credentials(txn: ITransaction, stamp: Stamp, user_id: int, secret
     return Touched(principals=[user_id])
 
 
-async def _remove_user(
-    txn: ITransaction, stamp: Stamp, user_id: int, leaving: Leaving, events: tuple[ChangeEvent, ...]
-) -> Touched:
-    for category_id, pairs in leaving.scopes.items():
-        await change_scope(txn, category_id, [], pairs, stamp)
-    for room_id, pairs in leaving.roles.items():
-        await change_roles(txn, room_id, [], pairs, stamp)
-    await retire_principal(txn, user_id, stamp)
-    return Touched(leaving.scopes, leaving.roles, [user_id], events=events)
+async def _set_names(txn: ITransaction, stamp: Stamp, user_id: int, names: Names) -> Touched:
+    await set_names(txn, user_id, *names, stamp)
+    return Touched(principals=[user_id])
 
 
 async def _set_policy(txn: ITransaction, stamp: Stamp, policy: PolicyRecord) -> Touched:
     await set_policy(txn, policy)
     return Touched(policies=(policy,))
+
+
+async def _delete_policy(txn: ITransaction, stamp: Stamp, user_id: int) -> Touched:
+    await delete_policy(txn, user_id)
+    return Touched(unassigned=[user_id])
 
 
 class PeopleAdministration:
@@ -125,19 +118,39 @@ class PeopleAdministration:
             )
         return found
 
-    def list_users(self) -> list[Shown]:
-        """List all accounts, in the order in which they were made."""
-        return [user_shown(user, self._directory) for user in self._directory.users()]
+    def list_users(
+        self, *, text: str = "", group: str | None = None, disabled: bool | None = None
+    ) -> list[Shown]:
+        """List accounts, all or those that pass every filter, in the order in which they were made.
+
+        Args:
+            text: Part of a name, address or mail address, or with ``*`` for anything.
+            group: Name or URI of a group that they belong to, through any number of groups.
+            disabled: Only disabled accounts, or only others.
+
+        Raises:
+            AdministrationRefused: There is no such group.
+        """
+        criterion = Criterion.of(text)
+        wanted = None if group is None else known_group(self._directory, group).id
+        return [
+            user_shown(user, self._directory)
+            for user in self._directory.users()
+            if (disabled is None or (user.state is PrincipalState.DISABLED) is disabled)
+            and (wanted is None or wanted in self._directory.affiliations(user))
+            and criterion.matches(user)
+        ]
 
     async def show_user(self, uri: str) -> Shown:
-        """Show one account, with who made and who changed it.
+        """Show one account with all groups it belongs to, and who made and who changed it.
 
         Raises:
             AdministrationRefused: There is none.
         """
         user = self.user(uri)
         audit = await self._desk.store.read(principal_audit, user.id)
-        return user_shown(user, self._directory) | audit_shown(audit)
+        groups = principals_shown(self._directory.all_groups_of(user), self._directory)
+        return user_shown(user, self._directory) | {"groups": groups} | audit_shown(audit)
 
     def list_policies(self) -> list[Shown]:
         """List the global policy, then those of users."""
@@ -184,8 +197,37 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_PRINCIPALS_ALREADY_DEFINED, f"there is already a user {address}"
                 )
-            await self._desk.commit(Subject("principal", address, "add"), actor, _add_principal, new, secrets)
+            after = {"display_name": new.display_name, "company": new.company, "email": new.email}
+            after |= {} if secrets is None else {"password": "set"}
+            subject = Subject("user", address, "add", after=after)
+            await self._desk.commit(subject, actor, _add_principal, new, secrets)
         return await self.show_user(address)
+
+    async def change_user(
+        self,
+        actor: str,
+        uri: str,
+        *,
+        display_name: str | None = None,
+        company: str | None = None,
+        email: str | None = None,
+    ) -> Shown:
+        """Change what people read of a user; what is None stays as it is.
+
+        Raises:
+            AdministrationRefused: No such account, too long, or not one line.
+        """
+        async with self._desk.lock:
+            user = self.user(uri)
+            old = {"display_name": user.display_name, "company": user.company, "email": user.email}
+            given = {"display_name": display_name, "company": company, "email": email}
+            new = old | {name: check_description(text) for name, text in given.items() if text is not None}
+            before = {name: text for name, text in old.items() if text != new[name]}
+            if before:
+                subject = Subject.of("user", user, "change", before, {name: new[name] for name in before})
+                await self._desk.commit(subject, actor, _set_names, user.id, tuple(new.values()))
+                self._desk.tell("user_changed", user)
+        return await self.show_user(user.uri)
 
     async def set_password(self, actor: str, uri: str, password: str) -> None:
         """Replace the password of an account; sessions that are signed in go on.
@@ -197,9 +239,8 @@ class PeopleAdministration:
         secrets = await self._hashed(self.user(uri).uri, password)
         async with self._desk.lock:
             user = self.user(uri)
-            await self._desk.commit(
-                Subject.of("principal", user, "password"), actor, _set_credentials, user.id, secrets
-            )
+            subject = Subject.of("user", user, "password", after={"password": "changed"})
+            await self._desk.commit(subject, actor, _set_credentials, user.id, secrets)
 
     async def _hashed(self, uri: str, password: str) -> Verifiers:
         check_password(password)
@@ -229,9 +270,10 @@ class PeopleAdministration:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT, f"{user.uri} is {state.name.lower()} already"
                 )
-            await self._desk.commit(
-                Subject.of("principal", user, "state"), actor, _set_state, user.id, int(state)
-            )
+            action = "enable" if state is PrincipalState.ACTIVE else "disable"
+            before, after = {"state": user.state.name.lower()}, {"state": state.name.lower()}
+            subject = Subject.of("user", user, action, before, after)
+            await self._desk.commit(subject, actor, _set_state, user.id, int(state))
             if state is PrincipalState.ACTIVE:
                 self._desk.tell("user_changed", user)
             else:
@@ -246,58 +288,76 @@ class PeopleAdministration:
         """
         async with self._desk.lock:
             user = self.user(uri)
-            leaving, events = self._leave_everything(actor, user)
-            await self._desk.commit(
-                Subject.of("principal", user, "remove"), actor, _remove_user, user.id, leaving, events
-            )
+            leaves = leaving(self._desk, actor, user)
+            before = {
+                "display_name": user.display_name,
+                "company": user.company,
+                "email": user.email,
+                "state": user.state.name.lower(),
+                "removed": leaves.shown,
+            }
+            subject = Subject.of("user", user, "remove", before)
+            await self._desk.commit(subject, actor, leave, leaves)
             self._desk.tell("user_ended", user, ended_reason(user))
 
-    def _leave_everything(self, actor: str, user: Principal) -> tuple[Leaving, tuple[ChangeEvent, ...]]:
-        scopes: dict[int, list[tuple[str, int]]] = {}
-        roles: dict[int, list[tuple[str, int]]] = {}
-        events = []
-        for category in self._desk.tree.categories():
-            pairs = [pair for pair in sorted(ScopeLists.of(category).pairs()) if pair[1] == user.id]
-            if pairs:
-                scopes[category.id] = pairs
-                detail = {
-                    "category": category.uri,
-                    "name": category.name,
-                    "change": "changed",
-                    "added": {},
-                    "removed": grants(pairs, self._directory.uri_of),
-                }
-                events.append(self._desk.event("scope_change", actor, detail))
-        for room in self._desk.tree.rooms_naming([user.id]):
-            pairs = [pair for pair in sorted(RoleLists.of(room).pairs()) if pair[1] == user.id]
-            roles[room.id] = pairs
-            detail = {"added": {}, "removed": grants(pairs, self._directory.uri_of)}
-            events.append(self._desk.event("role_change", actor, detail, room))
-        return Leaving(scopes, roles), tuple(events)
-
     async def set_policy(
-        self, actor: str, enabled: bool, *, uri: str | None = None, description: str = ""
+        self, actor: str, enabled: bool, *, uri: str | None = None, description: str | None = None
     ) -> Shown:
         """Switch chat on or off for one user, or (without ``uri``) for all who have no policy of their own.
+
+        A description that is None stays as it is.
 
         Raises:
             AdministrationRefused: There is no such user.
 
         Source: docs/spec/persistent-chat-server.md section 3.5 (P-16).
         """
-        text = check_description(description)
+        text = None if description is None else check_description(description)
         async with self._desk.lock:
             user = None if uri is None else self.user(uri)
-            before = {other for other in self._directory.users() if self._directory.enabled(other)}
+            before = self._policy(user)
+            if text is None:
+                text = before.description if before else ""
             policy = PolicyRecord("user" if user else "global", user.id if user else 0, enabled, text)
-            subject = Subject("policy", user.uri if user else "global", "set", user.id if user else None)
-            await self._desk.commit(subject, actor, _set_policy, policy)
-            after = {other for other in self._directory.users() if self._directory.enabled(other)}
-            for other in sorted(before - after, key=lambda other: other.id):
-                self._desk.tell("user_ended", other, ended_reason(other))
-            for other in sorted(after - before, key=lambda other: other.id):
-                self._desk.tell("user_changed", other)
+            subject = _policy_subject(user, "set", before, policy)
+            await self._commit_policy(subject, actor, _set_policy, policy)
         return policy_shown(policy, self._directory)
+
+    async def remove_policy(self, actor: str, *, uri: str | None = None) -> Shown:
+        """Take a user's own policy away, or (without ``uri``) set the global one back: chat is off.
+
+        Returns:
+            The policy that is in force now.
+
+        Raises:
+            AdministrationRefused: There is no such user, or he has no policy of his own.
+        """
+        async with self._desk.lock:
+            user = None if uri is None else self.user(uri)
+            before = self._policy(user)
+            if user is None:
+                subject = _policy_subject(None, "reset", before, NO_POLICY)
+                await self._commit_policy(subject, actor, _set_policy, NO_POLICY)
+            elif before is None:
+                raise AdministrationRefused(
+                    ResponseCode.ERROR_INVALID_ARGUMENT, f"{user.uri} has no policy of his own"
+                )
+            else:
+                subject = _policy_subject(user, "remove", before, None)
+                await self._commit_policy(subject, actor, _delete_policy, user.id)
+        return policy_shown(self._directory.global_policy(), self._directory)
+
+    def _policy(self, user: Principal | None) -> PolicyRecord | None:
+        return self._directory.global_policy() if user is None else self._directory.policy_of(user)
+
+    async def _commit_policy(self, subject: Subject, actor: str, work: Work, *args: Any) -> None:
+        before = {user for user in self._directory.users() if self._directory.enabled(user)}
+        await self._desk.commit(subject, actor, work, *args)
+        after = {user for user in self._directory.users() if self._directory.enabled(user)}
+        for user in sorted(before - after, key=lambda user: user.id):
+            self._desk.tell("user_ended", user, ended_reason(user))
+        for user in sorted(after - before, key=lambda user: user.id):
+            self._desk.tell("user_changed", user)
 
     # -- naming principals
 
@@ -327,3 +387,13 @@ class PeopleAdministration:
     def _may_be_domain(self, key: str) -> bool:
         # A single word is more likely a mistyped user or group than a domain, unless it is ours.
         return key == self._desk.tree.domain or ("." in key and is_domain(key))
+
+
+def _policy_subject(
+    user: Principal | None, action: str, before: PolicyRecord | None, after: PolicyRecord | None
+) -> Subject:
+    told = [
+        None if policy is None else {"enabled": policy.enabled, "description": policy.description}
+        for policy in (before, after)
+    ]
+    return Subject("policy", user.uri if user else "global", action, user.id if user else None, *told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pchat.directory.local import LocalDirectory
-from pchat.directory.people import Principal
+from pchat.directory.people import Principal, PrincipalKind
 from pchat.errors import AdministrationRefused
 from pchat.rooms.names import NAME_CHARACTERS, fold
 from pchat.xccos.codes import ResponseCode
@@ -31,6 +31,20 @@ def group_named(directory: LocalDirectory, text: str) -> Principal | None:
     name = text.strip()
     # No name is longer; and folding a megabyte takes its time.
     return directory.group_by_name(fold(name)) if 0 < len(name) <= 4 * NAME_CHARACTERS else None
+
+
+def known_group(directory: LocalDirectory, text: str) -> Principal:
+    """Find a group by its ``ma-grp:`` URI or its name.
+
+    Raises:
+        AdministrationRefused: There is none.
+    """
+    found = directory.by_uri(text)
+    if found is None or found.kind is not PrincipalKind.GROUP:
+        found = group_named(directory, text)
+    if found is None:
+        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_PRINCIPAL, f"there is no group {text[:80]!r}")
+    return found
 
 
 def unknown_principal(text: str) -> AdministrationRefused:
