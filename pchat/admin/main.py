@@ -10,11 +10,14 @@ from typing import NoReturn
 import click
 
 from pchat import __version__
+from pchat.admin.backups import backup, restore
 from pchat.admin.categories import categories
+from pchat.admin.completion import completion
 from pchat.admin.config import config
 from pchat.admin.policies import policies
 from pchat.admin.probe import test_message
 from pchat.admin.program import Program
+from pchat.admin.reports import reports
 from pchat.admin.roles import role_commands
 from pchat.admin.rooms import rooms
 from pchat.admin.starting import init, serve
@@ -23,8 +26,7 @@ from pchat.admin.users import users
 
 _EPILOG = """\b
 Exit status: 0 done, 1 refused, 2 not understood.
-Shell completion: eval "$(_PCHATCTL_COMPLETE=bash_source pchatctl)" in ~/.bashrc;
-zsh_source and fish_source likewise."""
+Shell completion: eval "$(pchatctl completion bash)" in ~/.bashrc."""
 
 
 @click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +41,21 @@ for _role, _description in (
     ("presenter", "Presenters of an auditorium: they alone may post there."),
 ):
     rooms.add_command(role_commands(_role, _description))
-for _command in (init, serve, status, users, policies, categories, rooms, config, test_message):
+for _command in (
+    init,
+    serve,
+    status,
+    users,
+    policies,
+    categories,
+    rooms,
+    config,
+    reports,
+    test_message,
+    backup,
+    restore,
+    completion,
+):
     pchatctl.add_command(_command)
 
 

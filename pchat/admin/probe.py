@@ -43,9 +43,7 @@ UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what listens
     metavar="FILE",
     help="Whom to trust; by default ca.pem beside the listener's certificate, or the system's CAs.",
 )
-@click.option(
-    "--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True, metavar="SECONDS"
-)
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True, metavar="SECONDS")
 @click.pass_obj
 def test_message(
     session: Session,
@@ -54,7 +52,7 @@ def test_message(
     room: str | None,
     credentials: Path | None,
     ca: Path | None,
-    timeout: float,  # noqa: ASYNC109 - nothing here is asynchronous
+    timeout: float,
 ) -> None:
     """Send a message from one user to another through the real SIP listener, and tell how long it took.
 

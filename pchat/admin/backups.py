@@ -1,0 +1,71 @@
+"""``pchatctl backup`` and ``pchatctl restore``: copies of the store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pchat.admin.output import print_line
+from pchat.admin.program import Verb
+from pchat.admin.session import Session
+from pchat.store.backup import Progress as Told
+from pchat.store.backup import back_up
+from pchat.store.backup import restore as put_back
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+#: SQLite's usual page; only the bar counts with it.
+PAGE_BYTES = 4_096
+
+
+@click.command("backup", cls=Verb)
+@click.argument("file", type=FILE)
+@click.pass_obj
+def backup(session: Session, file: Path) -> None:
+    """Copy the store into a new FILE, also while the server runs.
+
+    The copy holds NT hashes, which are as good as passwords. The configuration and the directory tls/ are
+    not in it.
+    """
+    store = session.config().database
+    with _bar("Copying", session) as progress:
+        size = back_up(store, file, progress)
+    session.show(
+        {"file": str(file), "bytes": size},
+        lambda found: print_line(f"The store is copied to {file} ({found['bytes']:,} bytes)."),
+    )
+
+
+@click.command("restore", cls=Verb)
+@click.argument("file", type=FILE)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def restore(session: Session, file: Path, yes: bool) -> None:
+    """Put the copy in FILE in the place of the store; the server must not run. The old store is kept."""
+    config = session.config()
+    store = config.database
+    session.confirm(f"Put {file} in the place of {store}?", sure=yes)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    with _bar("Restoring", session) as progress:
+        kept = put_back(file, store, config.server.domain, progress, stamp)
+    before = "" if kept is None else f" The store that was there is {kept}."
+    session.show(
+        {"store": str(store), "kept": None if kept is None else str(kept)},
+        lambda _: print_line(f"The store is what {file} holds.{before}"),
+    )
+
+
+@contextmanager
+def _bar(what: str, session: Session) -> Iterator[Told]:
+    """Show how far it is, to a person at a terminal."""
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(file=sys.stderr)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done * PAGE_BYTES, total=total * PAGE_BYTES)

@@ -1,0 +1,163 @@
+"""Copies of an SQLite store: made while a server works on it, checked, and put back.
+
+Source: SQLite, "SQLite Backup API" and "Write-Ahead Logging" (a reader keeps the moment it began at).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from pchat.errors import OperatorError
+from pchat.store.lock import StoreLock, open_private
+from pchat.store.schema import StoreVersion, check_domain, find_steps, missing_steps, sqlite_version
+
+#: Pages copied between two reports of progress: some milliseconds of work.
+PAGES = 1_000
+#: Seconds to wait for another process's lock on the file.
+BUSY_SECONDS = 30.0
+#: What belongs to a store beside its main file while it is in use.
+COMPANIONS = ("-wal", "-shm")
+
+#: Is told how many pages were copied, and how many there are.
+Progress = Callable[[int, int], object]
+
+
+def back_up(store: Path, target: Path, progress: Progress) -> int:
+    """Copy a store as it is at one moment; a server may go on writing meanwhile.
+
+    Args:
+        store: The store's file.
+        target: Where the copy goes; must not exist. It is ours alone (0600), and there whole or not at all.
+        progress: Told after each piece.
+
+    Returns:
+        Bytes of the copy.
+
+    Raises:
+        OperatorError: There is no store, the target exists, or a disk is in the way.
+    """
+    if not store.exists():
+        raise OperatorError(f"{store}: there is no store to copy")
+    if target.exists():
+        raise OperatorError(f"{target} exists already; choose another name")
+    beside = target.with_name(target.name + ".part")
+    try:
+        os.close(open_private(beside))
+        with closing(_read_only(store)) as source, closing(sqlite3.connect(beside)) as copy:
+            # Without a moment of its own the copy would begin anew with every write of the server.
+            source.execute("begin")
+            source.execute("select 1 from sqlite_master").fetchone()
+            source.backup(
+                copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total), sleep=0
+            )
+            # One file is easier to keep than three.
+            copy.execute("pragma journal_mode = delete")
+        _sync(beside)
+        _check(beside)
+        os.link(beside, target)  # unlike a rename, this never replaces what came meanwhile
+        _sync(target.parent)
+    except FileExistsError:
+        raise OperatorError(f"{target} exists already; choose another name") from None
+    except (sqlite3.Error, OSError) as error:
+        raise OperatorError(f"{target}: the copy failed: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: str) -> Path | None:
+    """Put a copy in the place of a store that no server uses; the present one is kept beside it.
+
+    Args:
+        source: A copy that `back_up` made.
+        store: The store's file.
+        domain: The configured SIP domain; a store of another one is refused.
+        progress: Told after each piece.
+        stamp: Ends the name of the file that is kept.
+
+    Returns:
+        Where the store is that was there before, None if there was none.
+
+    Raises:
+        StoreInUse: A server has the store.
+        OperatorError: The copy is damaged, of another domain or too new, or a disk is in the way.
+    """
+    if not source.exists():
+        raise OperatorError(f"{source}: there is no such file")
+    lock = StoreLock(store)
+    lock.take()
+    beside = store.with_name(store.name + ".restoring")
+    try:
+        _check(source, domain)
+        os.close(open_private(beside))
+        with closing(_read_only(source)) as found, closing(sqlite3.connect(beside)) as copy:
+            found.backup(copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+        _sync(beside)
+        kept = _put_aside(store, stamp)
+        beside.replace(store)
+        _sync(store.parent)
+        return kept
+    except (sqlite3.Error, OSError) as error:
+        raise OperatorError(f"{store}: restoring failed: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+        lock.release()
+
+
+def _put_aside(store: Path, stamp: str) -> Path | None:
+    if not store.exists():
+        return None
+    try:
+        # What the write-ahead log still holds goes into the main file, so that it alone is the store.
+        with closing(sqlite3.connect(store, timeout=BUSY_SECONDS)) as old:
+            old.execute("pragma wal_checkpoint(truncate)")
+            old.execute("pragma journal_mode = delete")
+    except sqlite3.DatabaseError:
+        pass  # a damaged store is what one restores for; it is kept with all that belongs to it
+    kept = store.with_name(f"{store.name}.before-{stamp}")
+    os.link(store, kept)
+    for companion in COMPANIONS:
+        beside = store.with_name(store.name + companion)
+        if beside.exists():
+            beside.rename(kept.with_name(kept.name + companion))
+    return kept
+
+
+def _check(path: Path, domain: str | None = None) -> StoreVersion:
+    """See that a copy is a whole store of ours.
+
+    Raises:
+        OperatorError: It is not.
+    """
+    try:
+        with closing(_read_only(path)) as connection:
+            found = sqlite_version(connection)
+            told = connection.execute("pragma quick_check(1)").fetchone()[0]
+            if domain is not None:
+                check_domain(connection, domain)
+    except sqlite3.Error as error:
+        raise OperatorError(f"{path} is no chat store: {error}") from error
+    if told != "ok" or found.version == 0:
+        raise OperatorError(f"{path} is damaged or no chat store: {told}")
+    missing_steps(find_steps("sqlite"), found)
+    return found
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    connection.execute("pragma query_only = on")
+    return connection
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
