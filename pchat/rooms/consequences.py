@@ -70,6 +70,18 @@ class Consequences(ChangeObserver):
                 ):
                     self._membership.kick(session, room)
 
+    def rights_changed(self, rooms: Iterable[Room]) -> None:
+        """Tell the people in these rooms whose rights are others than they were told (F-6)."""
+        for room in rooms:
+            roster = self._rosters.find(room.id)
+            if roster is None:
+                continue
+            changed = [
+                user for user in roster.users() if roster.set_mask(user.id, self._access.mask(user, room))
+            ]
+            if changed:
+                self._notices.rights_changed(roster, changed)
+
     def room_disabled(self, room: Room) -> None:
         """Put everybody out."""
         self._membership.empty(room)

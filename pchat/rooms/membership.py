@@ -176,7 +176,7 @@ class Membership:
             return
         session.rosters[room.id] = roster
         session.put_out_of.pop(room.guid, None)
-        entry.announce = roster.add(session)
+        entry.announce = roster.add(session, self._access.mask(session.user, room))
 
     def _tell_joined(self, session: ChatSession, entries: Iterable[_Entry], *, batch: bool) -> None:
         rooms = [entry.room for entry in entries if entry.room is not None and entry.announce]

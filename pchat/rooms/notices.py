@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pchat.sip.dialog import info_payload
+from pchat.xccos.room_writer import roles_notice
 from pchat.xccos.writer import EnvelopeIds, join_notice, notice, part_notice, room_reference
 
 if TYPE_CHECKING:
@@ -84,6 +85,24 @@ class Notices:
         for session in list(roster.sessions):
             session.send(payload)
 
+    def rights_changed(self, roster: Roster, users: Sequence[Principal]) -> None:
+        """Tell everybody in the room of users who have another permission mask; in a large room only them."""
+        if roster.large:
+            receivers = list(roster.sessions_of(users))
+        else:
+            receivers = [(user, session) for user in users for session in roster.sessions]
+        rendered: dict[tuple[int, bool], bytes] = {}
+        for user, session in receivers:
+            key = (user.id, session.legacy_masks)
+            payload = rendered.get(key)
+            if payload is None:
+                payload = rendered[key] = self._roles(roster, user, session.legacy_masks)
+            session.send(payload)
+
+    def _roles(self, roster: Roster, user: Principal, legacy: bool) -> bytes:
+        mask = self._blocks.mask_in(user, roster.room, legacy)
+        return self._payload("roles", roles_notice(roster.room.uri, user.uri, mask))
+
     def catch_up(self, roster: Roster, entry: CatchUp) -> None:
         """Bring a session up to date with a room that is no longer large."""
         legacy = entry.session.legacy_masks
@@ -98,6 +117,11 @@ class Notices:
                 for user in people
             ]
             entry.session.send(self._payload("join", join_notice(users)))
+        for principal_id in entry.changed:
+            user = self._directory.by_id(principal_id)
+            # Of himself everybody was told at once.
+            if user is not None and user is not entry.session.user:
+                entry.session.send(self._roles(roster, user, legacy))
         for principal_id in entry.parted:
             user = self._directory.by_id(principal_id)
             if user is not None:

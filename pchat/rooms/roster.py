@@ -8,12 +8,13 @@ Source: docs/spec/persistent-chat-server.md F-3, F-4; docs/operating.md ("Large 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
+    from pchat.directory.people import Principal
     from pchat.rooms.room import Room
     from pchat.rooms.session import ChatSession
 
@@ -29,11 +30,13 @@ class CatchUp:
         session: Who must be told.
         joined: Principal ids of users present that it does not know of.
         parted: Principal ids of users it still believes present.
+        changed: Principal ids of users it knows whose rights are others by now.
     """
 
     session: ChatSession
     joined: tuple[int, ...]
-    parted: tuple[int, ...]
+    parted: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
 
 
 @define(eq=False)
@@ -53,9 +56,13 @@ class Roster:
     _reserved: dict[int, int] = field(factory=dict)
     #: Users whose join event the store has.
     recorded: set[int] = field(factory=set)
-    # Users everybody knew when the room became large; sessions that came later know nobody.
-    _known: frozenset[int] = frozenset()
-    _early: frozenset[ChatSession] = frozenset()
+    #: What permission mask each user present has, as those in the room are told it.
+    masks: dict[int, int] = field(factory=dict)
+    #: Counts up with everything that changes who is shown here, and with which mask.
+    revision: int = 0
+    # Users everybody knew when the room became large, with their masks; sessions that came later know nobody.
+    _known: dict[int, int] = field(factory=dict)
+    _early: set[ChatSession] = field(factory=set)
 
     # -- what the store is told: counted when a change is submitted, since commits keep that order
 
@@ -87,6 +94,15 @@ class Roster:
         """Principal ids of the users present, in the order of joining."""
         return tuple(self._endpoints)
 
+    def users(self) -> Collection[Principal]:
+        """Tell the users present."""
+        return {session.user.id: session.user for session in self.sessions}.values()
+
+    def sessions_of(self, users: Iterable[Principal]) -> Iterator[tuple[Principal, ChatSession]]:
+        """Tell the endpoints here of some users."""
+        wanted = {user.id: user for user in users}
+        return ((wanted[user_id], one) for one, user_id in self.sessions.items() if user_id in wanted)
+
     def __len__(self) -> int:
         return len(self._endpoints)
 
@@ -94,8 +110,12 @@ class Roster:
         """Tell whether a user is present."""
         return principal_id in self._endpoints
 
-    def add(self, session: ChatSession) -> bool:
+    def add(self, session: ChatSession, mask: int) -> bool:
         """Add a session that is not in the roster yet.
+
+        Args:
+            session: The session.
+            mask: Permission mask of its user in the room.
 
         Returns:
             Whether the others are told (a new user, and the room is not large).
@@ -104,11 +124,22 @@ class Roster:
         self.sessions[session] = user_id
         count = self._endpoints.get(user_id, 0)
         if count == 0 and not self.large and len(self._endpoints) + 1 > self.limit:
-            self.large = True
-            self._known = frozenset(self._endpoints)
-            self._early = frozenset(other for other in self.sessions if other is not session)
+            self._become_large()
+            self._early.discard(session)
         self._endpoints[user_id] = count + 1
-        return count == 0 and not self.large
+        if count:
+            return False
+        self.masks[user_id] = mask
+        self.revision += 1
+        return not self.large
+
+    def set_mask(self, user_id: int, mask: int) -> bool:
+        """Take the permission mask that a user present has by now; tell whether it is another one."""
+        if self.masks[user_id] == mask:
+            return False
+        self.masks[user_id] = mask
+        self.revision += 1
+        return True
 
     def remove(self, session: ChatSession) -> tuple[bool, list[CatchUp]]:
         """Remove a session that is in the roster.
@@ -119,13 +150,13 @@ class Roster:
         """
         user_id = self.sessions.pop(session)
         # Who comes again while the room is large knows as little as anybody who comes then.
-        if session in self._early:
-            self._early -= {session}
+        self._early.discard(session)
         count = self._endpoints[user_id] - 1
         if count:
             self._endpoints[user_id] = count
             return False, []
-        del self._endpoints[user_id]
+        del self._endpoints[user_id], self.masks[user_id]
+        self.revision += 1
         if not self.large:
             return True, []
         if len(self._endpoints) >= self.limit * RESUME_SHARE:
@@ -138,21 +169,29 @@ class Roster:
         if self.large and len(self._endpoints) < limit * RESUME_SHARE:
             return self._become_normal()
         if not self.large and len(self._endpoints) > limit:
-            self.large = True
-            self._known = frozenset(self._endpoints)
-            self._early = frozenset(self.sessions)
+            self._become_large()
         return []
+
+    def _become_large(self) -> None:
+        self.large, self._known, self._early = True, dict(self.masks), set(self.sessions)
 
     def _become_normal(self) -> list[CatchUp]:
         present = tuple(self._endpoints)
         missing = tuple(user_id for user_id in present if user_id not in self._known)
-        ghosts = tuple(sorted(self._known.difference(present)))
+        ghosts = tuple(sorted(self._known.keys() - self._endpoints.keys()))
+        changed = tuple(
+            user_id
+            for user_id in present
+            if self._known.get(user_id, self.masks[user_id]) != self.masks[user_id]
+        )
         catch_up = [
-            CatchUp(session, missing, ghosts) if session in self._early else CatchUp(session, present, ())
+            CatchUp(session, missing, ghosts, changed)
+            if session in self._early
+            else CatchUp(session, present)
             for session in self.sessions
         ]
-        self.large, self._known, self._early = False, frozenset(), frozenset()
-        return [entry for entry in catch_up if entry.joined or entry.parted]
+        self.large, self._known, self._early = False, {}, set()
+        return [entry for entry in catch_up if entry.joined or entry.parted or entry.changed]
 
 
 class Rosters:

@@ -21,10 +21,10 @@ class Person:
 
 @define(eq=False)
 class Endpoint:
-    """Stands for a session: it remembers whom it believes present."""
+    """Stands for a session: it remembers whom it believes present, and with which mask."""
 
     user: Person
-    believes: set[int] = field(factory=set)
+    believes: dict[int, int] = field(factory=dict)
 
 
 class World:
@@ -35,16 +35,20 @@ class World:
         self.inside: list[Endpoint] = []
         self.outside: list[Endpoint] = []
 
-    def present(self) -> set[int]:
-        return {endpoint.user.id for endpoint in self.inside}
+        #: What the rules say of each user; whoever is not in it has the mask 0.
+        self.rights: dict[int, int] = {}
+
+    def present(self) -> dict[int, int]:
+        return {one.user.id: self.rights.get(one.user.id, 0) for one in self.inside}
 
     def join(self, endpoint: Endpoint) -> None:
-        tell = self.roster.add(cast(Any, endpoint))
+        mask = self.rights.get(endpoint.user.id, 0)
+        tell = self.roster.add(cast(Any, endpoint), mask)
         self.inside.append(endpoint)
-        endpoint.believes = set() if self.roster.large else set(self.roster.user_ids)
+        endpoint.believes = {} if self.roster.large else dict(self.roster.masks)
         if tell:
             for other in self.inside:
-                other.believes.add(endpoint.user.id)
+                other.believes[endpoint.user.id] = mask
 
     def part(self, endpoint: Endpoint) -> None:
         tell, catch_up = self.roster.remove(cast(Any, endpoint))
@@ -52,18 +56,28 @@ class World:
         self.outside.append(endpoint)
         if tell:
             for other in self.inside:
-                other.believes.discard(endpoint.user.id)
+                other.believes.pop(endpoint.user.id, None)
         self.apply(catch_up)
+
+    def change_rights(self, number: int) -> None:
+        """Give a user another mask and tell of it as `pchat.rooms.notices` does."""
+        self.rights[number] = self.rights.get(number, 0) + 1
+        if self.roster.holds(number) and self.roster.set_mask(number, self.rights[number]):
+            for other in self.inside:
+                if not self.roster.large or other.user.id == number:
+                    other.believes[number] = self.rights[number]
 
     def apply(self, entries: list[CatchUp]) -> None:
         for entry in entries:
             believes = cast(Any, entry.session).believes
-            believes.update(entry.joined)
-            believes.difference_update(entry.parted)
+            for number in {*entry.joined, *entry.changed}:
+                believes[number] = self.roster.masks[number]
+            for number in entry.parted:
+                believes.pop(number, None)
 
 
 Step = tuple[str, int]
-ACTIONS = ["join", "part", "come again", "limit"]
+ACTIONS = ["join", "part", "come again", "limit", "rights"]
 
 
 class EverybodyKnows(SynchronousTestCase):
@@ -75,7 +89,7 @@ class EverybodyKnows(SynchronousTestCase):
         steps=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 9)), max_size=60),
     )
     def test_beliefs_follow_the_truth(self, limit: int, steps: list[Step]) -> None:
-        """Joins, parts, second endpoints and new limits in any order leave nobody with a wrong picture."""
+        """Joins, parts, endpoints, rights and limits in any order leave nobody with a wrong picture."""
         world = World(limit)
         for action, number in steps:
             if action == "join":
@@ -86,7 +100,10 @@ class EverybodyKnows(SynchronousTestCase):
                 world.join(world.outside.pop(number % len(world.outside)))
             elif action == "limit":
                 world.apply(world.roster.set_limit(number))
-            self.assertEqual(set(world.roster.user_ids), world.present())
+            elif action == "rights":
+                world.change_rights(number)
+            self.assertEqual(world.roster.masks, world.present())
+            self.assertEqual(set(world.roster.user_ids), set(world.present()))
             if not world.roster.large:
                 self.assertLessEqual(len(world.roster), world.roster.limit)
                 for endpoint in world.inside:
@@ -105,7 +122,7 @@ class LargeRooms(SynchronousTestCase):
         world.join(Endpoint(Person(5)))
         self.assertTrue(world.roster.large)
         self.assertNotIn(5, first.believes)
-        self.assertEqual(world.inside[-1].believes, set())
+        self.assertEqual(world.inside[-1].believes, {})
 
     def test_notices_begin_again_below_80_percent(self) -> None:
         """Five allowed: at four left the room is still large, at three it is normal and all is told."""
@@ -118,7 +135,7 @@ class LargeRooms(SynchronousTestCase):
         world.part(world.inside[0])
         self.assertFalse(world.roster.large)
         for endpoint in world.inside:
-            self.assertEqual(endpoint.believes, {3, 4, 5})
+            self.assertEqual(set(endpoint.believes), {3, 4, 5})
 
     def test_endpoints_are_not_users(self) -> None:
         """The limit counts people: ten endpoints of one user make no room large."""
@@ -126,6 +143,37 @@ class LargeRooms(SynchronousTestCase):
         for _ in range(10):
             world.join(Endpoint(Person(1)))
         self.assertFalse(world.roster.large)
+
+    def test_rights_that_changed_meanwhile(self) -> None:
+        """Who was there before the room became large is told later of rights that changed."""
+        world = World(3)
+        for number in range(4):
+            world.join(Endpoint(Person(number)))
+        world.change_rights(1)
+        first, second = world.inside[:2]
+        self.assertEqual((first.believes[1], second.believes[1]), (0, 1))
+        world.part(world.inside[3])
+        world.part(world.inside[2])
+        self.assertFalse(world.roster.large)
+        self.assertEqual(first.believes, {0: 0, 1: 1})
+
+    def test_revision(self) -> None:
+        """What is shown of a roster may be kept for as long as its revision stays."""
+        world = World(75)
+        endpoint = Endpoint(Person(1))
+        seen = [world.roster.revision]
+        world.join(endpoint)
+        seen.append(world.roster.revision)
+        world.change_rights(1)
+        seen.append(world.roster.revision)
+        world.roster.set_mask(1, world.rights[1])
+        world.join(Endpoint(Person(1)))
+        self.assertEqual(world.roster.revision, seen[-1])
+        world.part(world.inside[1])
+        self.assertEqual(world.roster.revision, seen[-1])
+        world.part(endpoint)
+        seen.append(world.roster.revision)
+        self.assertEqual(len(set(seen)), 4)
 
 
 class Reservations(SynchronousTestCase):
