@@ -10,6 +10,7 @@ from pchat.admin.problems import Problem, invalid
 from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.room import Role
 from pchat.rooms.room_administration import RoomAdministration
+from pchat.rooms.room_queries import RoomFilter
 
 _ROOM_FIELDS = dict.fromkeys(("name", "description", "privacy", "type", "invitations", "addin"), Text())
 _PRINCIPALS = {"principals": Texts()}
@@ -65,7 +66,7 @@ class RoomRoutes:
             if filters["disabled"] not in words:
                 raise invalid("disabled must be true or false")
             filters["disabled"] = words[filters["disabled"]]
-        return 200, self._rooms.list_rooms(**filters)
+        return 200, self._rooms.list_rooms(RoomFilter(**filters))
 
     async def _add(self, call: Call) -> Answer:
         return 201, await self._rooms.add_room(call.actor, **_arguments(call.body))

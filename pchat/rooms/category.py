@@ -30,6 +30,8 @@ class Category:
     created_on: int = 0
     updated_by: str = ""
     updated_on: int = 0
+    #: When role entries were last taken away because the scope or the room became narrower; 0 for never.
+    purged_on: int = 0
     allowed: frozenset[int] = field(default=frozenset())
     denied: frozenset[int] = field(default=frozenset())
     creators: frozenset[int] = field(default=frozenset())
@@ -45,6 +47,7 @@ class Category:
         self.created_on = record.created_on
         self.updated_by = record.updated_by
         self.updated_on = record.updated_on
+        self.purged_on = record.purged_on
         self.allowed = record.allowed
         self.denied = record.denied
         self.creators = record.creators

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from pchat.directory.people import Principal
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
 from pchat.rooms.access import Access
@@ -51,6 +52,11 @@ class ScopeChange:
     events: tuple[ChangeEvent, ...]
     purge: Purge = Purge({}, ())
     domains: Mapping[int, NewPrincipal] = field(factory=dict)
+
+
+def unknown_category(text: str) -> AdministrationRefused:
+    """Make the refusal for a category that does not exist, or that somebody may not know."""
+    return AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no category {text[:80]!r}")
 
 
 def taken(name: str) -> AdministrationRefused:
@@ -108,19 +114,51 @@ class CategoryAdministration:
 
     # -- asking
 
+    def found(self, text: str) -> Category | None:
+        """Find a category by its name, its URI or its GUID, in any case; None if there is none."""
+        tree = self._desk.tree
+        return (
+            tree.category_by_uri(text)
+            or tree.category_by_name(text)
+            or tree.category_by_uri(tree.category_uri(text.strip()))
+        )
+
     def category(self, text: str) -> Category:
-        """Find a category by its name or URI.
+        """Find a category as `found` does.
 
         Raises:
             AdministrationRefused: There is none.
         """
-        tree = self._desk.tree
-        found = tree.category_by_uri(text) or tree.category_by_name(text)
-        if found is None:
+        category = self.found(text)
+        if category is None:
+            raise unknown_category(text)
+        return category
+
+    def parent(self, text: str, user: Principal | None) -> Category:
+        """Find a category that somebody may put a room into.
+
+        Args:
+            text: Its name, its URI or its GUID.
+            user: He must be a creator there; None for an administrator.
+
+        Raises:
+            AdministrationRefused: There is none, it is the root, or the user may not. Who is outside its
+                scope is told that there is none.
+
+        Source: docs/spec/persistent-chat-server.md sections 2.1 and 3.3 (P-4, P-5).
+        """
+        if text.strip().lower() == self._desk.tree.root_uri:
             raise AdministrationRefused(
-                ResponseCode.ERROR_NO_SUCH_NODE, f"there is no category {text[:80]!r}"
+                ResponseCode.ERROR_NODE_HIERARCHY_VIOLATION, "rooms are in categories, not in the root"
             )
-        return found
+        category = self.category(text)
+        if user is not None and not self._access.may_create(user, category):
+            if not self._access.in_scope(user, category):
+                raise unknown_category(text)
+            raise AdministrationRefused(
+                ResponseCode.ERROR_PERMISSION, f"only creators put rooms into {category.name!r}"
+            )
+        return category
 
     def list_categories(self) -> list[Shown]:
         """List all categories with their lists."""

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -17,12 +17,15 @@ from pchat.directory.local import LocalDirectory
 from pchat.directory.people import Principal, PrincipalState
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import IStore, ITransaction, Random
+from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
 from pchat.rooms.tree import NodeTree
+from pchat.store.addins import AddinRecord, load_addins, read_addins
 from pchat.store.audit import AuditEntry, write_audit
 from pchat.store.changes import ChangeKey, Stamp, advance_revision
+from pchat.store.groups import GroupRecord, group_record
 from pchat.store.outbox import Event, record
 from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord, load_people, principal_record
 from pchat.store.rooms import NodeChange, load_nodes, load_settings, read_nodes
@@ -107,16 +110,23 @@ class Touched:
     """What a change touched, as its body tells: these are read back in the same transaction.
 
     Args:
-        categories, rooms, principals: Numbers, of new and removed ones too.
+        categories, rooms, principals, addins: Numbers, of new and removed ones too.
+        groups: Numbers of groups whose members changed.
         policies: Policies as they are now.
+        unassigned: Numbers of users who have no policy of their own any more.
         events: Compliance events of the change.
+        invited: The number of the invitation of each user that was invited.
     """
 
     categories: Iterable[int] = ()
     rooms: Iterable[int] = ()
     principals: Iterable[int] = ()
+    groups: Iterable[int] = ()
     policies: tuple[PolicyRecord, ...] = ()
+    unassigned: Iterable[int] = ()
     events: tuple[ChangeEvent, ...] = ()
+    addins: Iterable[int] = ()
+    invited: Mapping[int, int] = field(factory=dict)
 
 
 @frozen
@@ -125,7 +135,11 @@ class Committed:
 
     nodes: NodeChange
     principals: tuple[PrincipalRecord, ...]
+    groups: tuple[GroupRecord, ...]
     policies: tuple[PolicyRecord, ...]
+    unassigned: tuple[int, ...]
+    addins: Mapping[int, AddinRecord | None]
+    invited: Mapping[int, int]
 
 
 Work = Callable[..., Coroutine[Any, Any, Touched]]
@@ -149,11 +163,23 @@ async def _commit(
         await record(txn, server_id, [event.at(stamp.now) for event in touched.events])
     nodes = await read_nodes(txn, revision, touched.categories, touched.rooms)
     principals = [await principal_record(txn, number) for number in touched.principals]
-    return Committed(nodes, tuple(principals), touched.policies)
+    groups = [await group_record(txn, number) for number in touched.groups]
+    return Committed(
+        nodes,
+        tuple(principals),
+        tuple(groups),
+        touched.policies,
+        tuple(touched.unassigned),
+        await read_addins(txn, touched.addins),
+        touched.invited,
+    )
 
 
-async def _load(txn: ITransaction) -> tuple[PeopleSnapshot, NodeChange, dict[str, str]]:
-    return await load_people(txn), await load_nodes(txn), await load_settings(txn)
+Snapshot = tuple[PeopleSnapshot, NodeChange, tuple[AddinRecord, ...], dict[str, str]]
+
+
+async def _load(txn: ITransaction) -> Snapshot:
+    return await load_people(txn), await load_nodes(txn), await load_addins(txn), await load_settings(txn)
 
 
 class ChangeDesk:
@@ -181,6 +207,7 @@ class ChangeDesk:
         self.store = store
         self.directory = directory
         self.tree = tree
+        self.addins = Addins()
         self.settings = settings
         #: Held from the decision to the end of the telling: decisions never see half a change.
         self.lock = DeferredLock()
@@ -198,8 +225,9 @@ class ChangeDesk:
 
     async def load(self) -> None:
         """Read everything from the store into memory."""
-        people, nodes, settings = await self.store.read(_load)
+        people, nodes, addins, settings = await self.store.read(_load)
         self.directory.load(people)
+        self.addins.load(addins)
         self.tree.load(nodes)
         self.settings.load(settings)
 
@@ -247,8 +275,13 @@ class ChangeDesk:
         # No await from here to the end of the caller's telling: posts see all of the change or nothing.
         for principal in committed.principals:
             self.directory.apply_principal(principal)
+        for group in committed.groups:
+            self.directory.apply_group(group)
+        for number in committed.unassigned:
+            self.directory.forget_policy(number)
         for policy in committed.policies:
             self.directory.apply_policy(policy)
+        self.addins.apply(committed.addins)
         self.tree.apply(committed.nodes)
         log.info(
             "{actor}: {action} {kind} {uri}",

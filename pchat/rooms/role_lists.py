@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 from attrs import evolve, frozen
 
@@ -13,6 +13,14 @@ from pchat.rooms.access import Access
 from pchat.rooms.category import Category
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.xccos.codes import ResponseCode
+
+
+@frozen
+class RoleDelta:
+    """Whom a change puts on one role list and whom it takes from it, as somebody typed them."""
+
+    add: Collection[str] = ()
+    remove: Collection[str] = ()
 
 
 @frozen
@@ -100,16 +108,21 @@ class RoleRules:
 
     def settled(self, lists: RoleLists, shape: RoomShape) -> RoleLists:
         """Drop from role lists whoever a room of that shape may not have there."""
-        members = self._in_scope(lists.members, shape)
-        kept = RoleLists(members=members, managers=self._in_scope(lists.managers, shape))
-        if shape.behavior is not Behavior.AUDITORIUM:
-            return kept
-        presenters = frozenset(
-            number
-            for number in self._in_scope(lists.presenters, shape)
-            if self._counts_as_member(self._known(number), shape, kept)
+        inside = RoleLists(
+            members=self._in_scope(lists.members, shape),
+            managers=self._in_scope(lists.managers, shape),
+            presenters=self._in_scope(lists.presenters, shape),
         )
-        return evolve(kept, presenters=presenters)
+        return self.with_fitting_presenters(inside, shape)
+
+    def with_fitting_presenters(self, lists: RoleLists, shape: RoomShape) -> RoleLists:
+        """Drop the presenters of what is no auditorium, and those that are no members (P-3)."""
+        if shape.behavior is not Behavior.AUDITORIUM:
+            return evolve(lists, presenters=frozenset())
+        presenters = frozenset(
+            number for number in lists.presenters if self._counts_as_member(self._known(number), shape, lists)
+        )
+        return evolve(lists, presenters=presenters)
 
     def _in_scope(self, numbers: frozenset[int], shape: RoomShape) -> frozenset[int]:
         return frozenset(
@@ -126,7 +139,7 @@ class RoleRules:
         return principal
 
 
-def grants(pairs: Iterable[tuple[str, int]], uri: Callable[[int], str]) -> Mapping[str, list[str]]:
+def grants(pairs: Iterable[tuple[str, int]], uri: Callable[[int], str]) -> dict[str, list[str]]:
     """Write grants for a compliance event: URIs by role or list.
 
     Args:

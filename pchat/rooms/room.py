@@ -95,6 +95,8 @@ class Room:
     created_on: int = 0
     updated_by: str = ""
     updated_on: int = 0
+    #: When role entries were last taken away because the scope or the room became narrower; 0 for never.
+    purged_on: int = 0
     #: As searches compare them; folding 33 000 names for each search would take too long.
     name_folded: str = ""
     description_folded: str = ""
@@ -139,6 +141,7 @@ class Room:
         self.created_on = record.created_on
         self.updated_by = record.updated_by
         self.updated_on = record.updated_on
+        self.purged_on = record.purged_on
         self.members = record.members
         self.managers = record.managers
         self.presenters = record.presenters

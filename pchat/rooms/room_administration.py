@@ -1,71 +1,50 @@
-"""Rooms: made, changed, moved, disabled, removed, and their role lists."""
+"""Rooms: made, changed, moved, disabled, removed, and their role lists, by administrators and by users."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from pchat.directory.people import Principal
 from pchat.errors import AdministrationRefused
-from pchat.interfaces import ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration, taken
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched
+from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject
+from pchat.rooms.entry_limit import check_entries
+from pchat.rooms.guests import Guests
 from pchat.rooms.names import check_description, check_name, fold
-from pchat.rooms.principals import principal_named, unknown_principal
-from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
-from pchat.rooms.room import Behavior, Privacy, Role, Room
-from pchat.rooms.room_words import fields_of, read_word, read_words, told
-from pchat.rooms.shown import Shown, principals_shown, removed_shown, room_shown, room_shown_in_full
-from pchat.store.changes import Stamp
-from pchat.store.rooms import RoomFields, change_roles, delete_room, insert_room, update_room
+from pchat.rooms.role_lists import RoleDelta, RoleLists, RoleRules, grants
+from pchat.rooms.room import Role, Room
+from pchat.rooms.room_plan import (
+    InvitationChange,
+    RoomPlan,
+    RoomState,
+    carry_out,
+    change_word,
+    delete,
+    insert,
+)
+from pchat.rooms.room_queries import RoomQueries, unknown_room
+from pchat.rooms.room_words import changed, read_words, told
+from pchat.rooms.shown import Shown, removed_shown
+from pchat.store.rooms import RoomFields
 from pchat.xccos.codes import ResponseCode
 
-Pairs = Sequence[tuple[str, int]]
+Given = Mapping[Role, frozenset[int]]
 
 
-@frozen
-class RoleChange:
-    """What is put on and taken from the role lists of a room, and the events that tell of it."""
+class RoomAdministration(RoomQueries):
+    """The verbs of ``pchatctl room``, and what users may do of them.
 
-    added: Pairs = ()
-    removed: Pairs = ()
-    events: tuple[ChangeEvent, ...] = ()
-
-
-async def _add(txn: ITransaction, stamp: Stamp, guid: str, fields: RoomFields, event: ChangeEvent) -> Touched:
-    number = await insert_room(txn, guid, fields, stamp)
-    return Touched(rooms=[number], events=(evolve(event, room_id=number),))
-
-
-async def _change(
-    txn: ITransaction, stamp: Stamp, number: int, fields: RoomFields, roles: RoleChange
-) -> Touched:
-    await update_room(txn, number, fields, stamp)
-    await change_roles(txn, number, roles.added, roles.removed, stamp)
-    return Touched(rooms=[number], events=roles.events)
-
-
-async def _change_roles(txn: ITransaction, stamp: Stamp, number: int, roles: RoleChange) -> Touched:
-    await change_roles(txn, number, roles.added, roles.removed, stamp)
-    return Touched(rooms=[number], events=roles.events)
-
-
-async def _remove(txn: ITransaction, stamp: Stamp, number: int, event: ChangeEvent) -> Touched:
-    await delete_room(txn, number)
-    return Touched(rooms=[number], events=(event,))
-
-
-class RoomAdministration:
-    """The verbs of ``pchatctl room``.
-
-    Administrators are not subject to creators and allowed lists; those who are put on role lists are (P-9).
+    A verb that is given a ``user`` does only what the rules let that user do: without one an administrator
+    acts, who is not subject to managers, creators and allowed lists; those whom he puts on role lists
+    are (P-9).
 
     Args:
         desk: Commits the changes.
         categories: Finds categories.
-        access: Decides who is covered by a list.
+        access: Decides who may do what, and who is covered by a list.
         rules: Checks and settles role lists.
 
     Source: docs/spec/persistent-chat-server.md sections 2.3, 3.3 and 4.8.
@@ -74,85 +53,11 @@ class RoomAdministration:
     def __init__(
         self, desk: ChangeDesk, categories: CategoryAdministration, access: Access, rules: RoleRules
     ) -> None:
-        self._desk = desk
-        self._categories = categories
-        self._access = access
+        super().__init__(desk, categories, access)
         self._rules = rules
+        self._guests = Guests(access, desk.directory)
 
-    # -- asking
-
-    def room(self, text: str) -> Room:
-        """Find a room by its URI, its name or its GUID, in any case.
-
-        Raises:
-            AdministrationRefused: There is none.
-        """
-        tree = self._desk.tree
-        found = tree.room_by_uri(text) or tree.room_by_name(text) or tree.room(tree.domain, text.strip())
-        if found is None:
-            raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no room {text[:80]!r}")
-        return found
-
-    def list_rooms(
-        self,
-        *,
-        text: str | None = None,
-        category: str | None = None,
-        member: str | None = None,
-        manager: str | None = None,
-        privacy: str | None = None,
-        behavior: str | None = None,
-        disabled: bool | None = None,
-    ) -> list[Shown]:
-        """List rooms, all or those that pass every filter given.
-
-        Args:
-            text: Part of the name or description, in any case.
-            category: Name or URI of the category.
-            member, manager: Address of somebody on that role list, himself or through his domain.
-            privacy: ``open``, ``closed`` or ``secret``.
-            behavior: ``normal`` or ``auditorium``.
-            disabled: Only disabled rooms, or only others.
-
-        Raises:
-            AdministrationRefused: A filter names something that does not exist.
-        """
-        tree = self._desk.tree
-        rooms = list(tree.rooms() if category is None else tree.rooms_in(self._categories.category(category)))
-        for role, named in ((Role.MEMBER, member), (Role.MANAGER, manager)):
-            if named is not None:
-                principal = self._principal(named)
-                rooms = [room for room in rooms if self._access.covered(principal, room.holders(role))]
-        if privacy is not None:
-            wanted_privacy = read_word(Privacy, privacy, "privacy")
-            rooms = [room for room in rooms if room.privacy is wanted_privacy]
-        if behavior is not None:
-            wanted_behavior = read_word(Behavior, behavior, "type")
-            rooms = [room for room in rooms if room.behavior is wanted_behavior]
-        if disabled is not None:
-            rooms = [room for room in rooms if room.disabled is disabled]
-        part = fold(text or "")
-        return [
-            room_shown(room) for room in rooms if part in fold(room.name) or part in fold(room.description)
-        ]
-
-    def show_room(self, text: str) -> Shown:
-        """Show one room with its role lists.
-
-        Raises:
-            AdministrationRefused: There is none.
-        """
-        return room_shown_in_full(self.room(text), self._desk.directory)
-
-    def list_role(self, text: str, role: Role) -> list[Shown]:
-        """Show one role list of a room.
-
-        Raises:
-            AdministrationRefused: There is no such room.
-        """
-        return principals_shown(self.room(text).holders(role), self._desk.directory)
-
-    # -- changing
+    # -- making and removing
 
     async def add_room(
         self,
@@ -165,8 +70,10 @@ class RoomAdministration:
         behavior: str = "normal",
         invitations: str = "inherit",
         addin: str | None = None,
+        disabled: bool = False,
+        user: Principal | None = None,
     ) -> Shown:
-        """Make a room with empty role lists (M-6).
+        """Make a room with empty role lists (M-6); a user who makes one becomes its manager (P-4).
 
         Args:
             actor: Who does it.
@@ -176,31 +83,63 @@ class RoomAdministration:
             privacy: ``open``, ``closed`` or ``secret``.
             behavior: ``normal`` or ``auditorium``.
             invitations: ``inherit`` from the category, or ``false``.
-            addin: A registered add-in, or none.
+            addin: Name or GUID of a registered add-in, or none.
+            disabled: Whether it begins disabled.
+            user: Whose rights count: he must be a creator of the category.
 
         Raises:
-            AdministrationRefused: Name taken or bad, no such category, unknown words.
+            AdministrationRefused: Name taken or bad, no such category, unknown words, or the user may not.
         """
-        words = read_words(privacy=privacy, behavior=behavior, invitations=invitations, addin=addin or "")
+        words = read_words(
+            self._desk.addins,
+            privacy=privacy,
+            behavior=behavior,
+            invitations=invitations,
+            addin=addin or "",
+        )
         checked, line = check_name(name, "room"), check_description(description)
         async with self._desk.lock:
-            parent = self._categories.category(category)
+            parent = self._categories.parent(category, user)
             self._check_free(checked)
             fields = RoomFields(
                 category_id=parent.id,
                 name=checked,
                 name_folded=fold(checked),
                 description=line,
-                disabled=False,
+                disabled=disabled,
                 **words,
             )
+            roles = [] if user is None else [(Role.MANAGER.value, user.id)]
+            check_entries(self._desk.tree, self._desk.settings, len(roles))
             guid = self._desk.new_guid()
-            event = self._desk.event(
-                "room_change", actor, {"change": "created", "after": told(fields, parent)}
-            )
-            event = evolve(event, room_uri=self._desk.tree.room_uri(guid), room_name=checked)
-            await self._desk.commit(Subject("room", event.room_uri, "add"), actor, _add, guid, fields, event)
-            return self.show_room(checked)
+            uri = self._desk.tree.room_uri(guid)
+            after = told(fields, parent, self._desk.addins)
+            given = grants(roles, self._desk.directory.uri_of)
+            events = [self._desk.event("room_change", actor, {"change": "created", "after": after})]
+            if roles:
+                events.append(self._desk.event("role_change", actor, {"added": given, "removed": {}}))
+            named = tuple(evolve(event, room_uri=uri, room_name=checked) for event in events)
+            subject = Subject("room", uri, "add", after=after | given)
+            await self._desk.commit(subject, actor, insert, guid, fields, roles, named)
+            return self.show_room(uri)
+
+    async def remove_room(self, actor: str, text: str) -> None:
+        """Remove a room and its messages for good (F-15); only administrators do.
+
+        Raises:
+            AdministrationRefused: There is no such room.
+        """
+        async with self._desk.lock:
+            room = self.room(text)
+            event = self._desk.event("room_change", actor, {"change": "removed"}, room)
+            state = RoomState.of(room)
+            before = told(state.fields, room.category, self._desk.addins)
+            before |= grants(state.lists.pairs(), self._desk.directory.uri_of)
+            subject = Subject.of("room", room, "remove", before)
+            await self._desk.commit(subject, actor, delete, room.id, event)
+            self._desk.tell("room_removed", room)
+
+    # -- changing
 
     async def change_room(
         self,
@@ -213,196 +152,301 @@ class RoomAdministration:
         behavior: str | None = None,
         invitations: str | None = None,
         addin: str | None = None,
+        category: str | None = None,
+        disabled: bool | None = None,
+        lists: Mapping[Role, Iterable[str]] | None = None,
+        updated_on: int | None = None,
+        user: Principal | None = None,
     ) -> Shown:
-        """Change a room; what is None stays as it is. An empty ``addin`` takes the add-in away.
+        """Change a room, all at once; what is None stays as it is. An empty ``addin`` takes the add-in away.
 
-        Roles that the changed room may not have are taken away: presenters of a room that is no longer an
-        auditorium, or that are no members of a room that is no longer open.
+        Roles that the changed room may not have are taken away: of principals outside the scope of its new
+        category (P-10), presenters of a room that is no longer an auditorium, or that are no members of a
+        room that is no longer open.
 
-        Returns:
-            The room, and as ``removed`` the role entries that were taken away.
-
-        Raises:
-            AdministrationRefused: No such room, name taken or bad, unknown words.
-        """
-        words = read_words(privacy=privacy, behavior=behavior, invitations=invitations, addin=addin)
-        async with self._desk.lock:
-            room = self.room(text)
-            fields = evolve(fields_of(room), **words)
-            if name is not None:
-                checked = check_name(name, "room")
-                self._check_free(checked, room)
-                fields = evolve(fields, name=checked, name_folded=fold(checked))
-            if description is not None:
-                fields = evolve(fields, description=check_description(description))
-            removed = await self._commit_change(actor, room, fields, "changed")
-            return self.show_room(room.uri) | {"removed": removed}
-
-    async def move_room(self, actor: str, text: str, category: str) -> Shown:
-        """Move a room to another category; roles that lie outside its scope are taken away (P-10).
+        Args:
+            actor: Who does it.
+            text: The room.
+            name, description, privacy, behavior, invitations, addin: See `add_room`.
+            category: Name or URI of the category to move it to.
+            disabled: Disables it (F-14), or enables it again.
+            lists: Role lists that replace those it has; an empty text empties a list.
+            updated_on: When the caller believes it was last changed, in ticks.
+            user: Whose rights count: he must be a manager; he does not enable (P-7), and moves only to
+                categories that he is a creator of (P-5).
 
         Returns:
-            The room, and as ``removed`` the role entries that were taken away.
+            The room, and as ``removed`` the role entries that were taken away without being named.
 
         Raises:
-            AdministrationRefused: No such room or category.
+            AdministrationRefused: No such room or category, name taken or bad, unknown words, principals that
+                may not be on a list, changed meanwhile, or the user may not.
         """
+        words = read_words(
+            self._desk.addins, privacy=privacy, behavior=behavior, invitations=invitations, addin=addin
+        )
+        if name is not None:
+            words["name"] = check_name(name, "room")
+            words["name_folded"] = fold(words["name"])
+        if description is not None:
+            words["description"] = check_description(description)
         async with self._desk.lock:
-            room, target = self.room(text), self._categories.category(category)
-            fields = evolve(fields_of(room), category_id=target.id)
-            removed = await self._commit_change(actor, room, fields, "moved")
+            room = self._room_for(text, user, updated_on)
+            self._check_free(words.get("name", room.name), room)
+            target = room.category
+            if category is not None and self._categories.found(category) is not target:
+                target = self._categories.parent(category, user)
+            if disabled is not None:
+                if user is not None and room.disabled and not disabled:
+                    raise _not_allowed("only administrators enable rooms")
+                words["disabled"] = disabled
+            now = RoomState.of(room)
+            wanted = evolve(now, fields=evolve(now.fields, category_id=target.id, **words), category=target)
+            given: dict[Role, frozenset[int]] = {}
+            for role, texts in (lists or {}).items():
+                replaced = self._lists_with(wanted.lists, role, texts)
+                given[role] = replaced.holders(role)
+                wanted = evolve(wanted, lists=replaced)
+            removed = await self._commit_change(actor, room, wanted, given)
             return self.show_room(room.uri) | {"removed": removed}
 
-    async def disable_room(self, actor: str, text: str) -> Shown:
+    async def move_room(
+        self, actor: str, text: str, category: str, *, user: Principal | None = None
+    ) -> Shown:
+        """Move a room to another category; see `change_room`."""
+        return await self.change_room(actor, text, category=category, user=user)
+
+    async def disable_room(self, actor: str, text: str, *, user: Principal | None = None) -> Shown:
         """Disable a room: everybody leaves, nobody finds it, all is kept (F-14).
 
         Raises:
-            AdministrationRefused: No such room, or it is disabled already.
+            AdministrationRefused: No such room, it is disabled already, or the user may not.
         """
-        return await self._set_disabled(actor, text, disabled=True)
+        return await self._set_disabled(actor, text, user, disabled=True)
 
     async def enable_room(self, actor: str, text: str) -> Shown:
-        """Enable a disabled room.
+        """Enable a disabled room; only administrators do (P-7).
 
         Raises:
             AdministrationRefused: No such room, or it is not disabled.
         """
-        return await self._set_disabled(actor, text, disabled=False)
+        return await self._set_disabled(actor, text, None, disabled=False)
 
-    async def _set_disabled(self, actor: str, text: str, *, disabled: bool) -> Shown:
-        word = "disabled" if disabled else "enabled"
+    async def _set_disabled(self, actor: str, text: str, user: Principal | None, *, disabled: bool) -> Shown:
         async with self._desk.lock:
-            room = self.room(text)
+            room = self._room_for(text, user)
             if room.disabled is disabled:
+                word = "disabled" if disabled else "enabled"
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT, f"the room {room.name!r} is {word} already"
                 )
-            await self._commit_change(actor, room, evolve(fields_of(room), disabled=disabled), word)
+            now = RoomState.of(room)
+            await self._commit_change(
+                actor, room, evolve(now, fields=evolve(now.fields, disabled=disabled)), {}
+            )
             return self.show_room(room.uri)
-
-    async def remove_room(self, actor: str, text: str) -> None:
-        """Remove a room and its messages for good (F-15).
-
-        Raises:
-            AdministrationRefused: There is no such room.
-        """
-        async with self._desk.lock:
-            room = self.room(text)
-            event = self._desk.event("room_change", actor, {"change": "removed"}, room)
-            await self._desk.commit(Subject.of("room", room, "remove"), actor, _remove, room.id, event)
-            self._desk.tell("room_removed", room)
-
-    async def _commit_change(self, actor: str, room: Room, fields: RoomFields, word: str) -> list[Shown]:
-        before, lists = fields_of(room), RoleLists.of(room)
-        category = self._desk.tree.category_by_id(fields.category_id) or room.category
-        shape = RoomShape(category, Privacy(fields.privacy), Behavior(fields.behavior))
-        lost = sorted(lists.pairs() - self._rules.settled(lists, shape).pairs())
-        removed = removed_shown(room.uri, lost, self._desk.directory)
-        events = []
-        if fields != before:
-            old, new = told(before, room.category), told(fields, category)
-            detail = {
-                "change": word,
-                "before": {key: value for key, value in old.items() if value != new[key]},
-                "after": {key: value for key, value in new.items() if value != old[key]},
-            }
-            events.append(self._desk.event("room_change", actor, detail, room))
-        if lost:
-            detail = {"added": {}, "removed": grants(lost, self._desk.directory.uri_of), "reason": word}
-            events.append(self._desk.event("role_change", actor, detail, room))
-        change = RoleChange((), lost, tuple(events))
-        await self._desk.commit(Subject.of("room", room, word), actor, _change, room.id, fields, change)
-        if fields.disabled and not before.disabled:
-            self._desk.tell("room_disabled", room)
-            return removed
-        if lost or (before.category_id, before.privacy, before.behavior) != (
-            *(fields.category_id, fields.privacy, fields.behavior),
-        ):
-            self._desk.tell("rights_narrowed", [room])
-        self._desk.tell("room_changed", room)
-        return removed
 
     # -- roles
 
-    async def add_role(self, actor: str, text: str, role: Role, principals: Iterable[str]) -> list[Shown]:
-        """Put people, groups or domains on a role list.
+    async def set_roles(
+        self,
+        actor: str,
+        text: str,
+        lists: Mapping[Role, Iterable[str]],
+        *,
+        updated_on: int | None = None,
+        user: Principal | None = None,
+    ) -> Shown:
+        """Replace role lists of a room; see `change_room`."""
+        return await self.change_room(actor, text, lists=lists, updated_on=updated_on, user=user)
 
-        On the member list of an open room they have no effect while the room is open.
+    async def change_roles(
+        self,
+        actor: str,
+        text: str,
+        changes: Mapping[Role, RoleDelta],
+        *,
+        updated_on: int | None = None,
+        user: Principal | None = None,
+    ) -> Shown:
+        """Put people, groups or domains on role lists and take others from them: all of it, or nothing.
+
+        On the member list of an open room they have no effect while the room is open. A presenter that is no
+        longer a member stops being a presenter.
+
+        Args:
+            actor: Who does it.
+            text: The room.
+            changes: Whom to put and take, by role.
+            updated_on: When the caller believes the room was last changed, in ticks.
+            user: Whose rights count: he must be a manager.
 
         Returns:
-            The list as it is now.
+            The room, and as ``removed`` the role entries that were taken away without being named.
 
         Raises:
-            AdministrationRefused: No such room, unknown, there already, out of scope, or presenters that
-                cannot be; then nobody is added.
+            AdministrationRefused: No such room, unknown, there already, not there, out of scope, presenters
+                that cannot be, changed meanwhile, or the user may not.
         """
         async with self._desk.lock:
-            room = self.room(text)
-            wanted = self._principals(principals)
-            lists = RoleLists.of(room)
-            there = [principal for principal in wanted if principal.id in lists.holders(role)]
-            if there:
-                raise AdministrationRefused(
-                    ResponseCode.ERROR_PRINCIPALS_ALREADY_DEFINED,
-                    f"{there[0].uri} is a {role.value} of {room.name!r} already",
-                )
-            self._rules.check_grant(role, wanted, RoomShape.of(room), lists)
-            added = sorted((role.value, principal.id) for principal in wanted)
-            await self._commit_roles(actor, room, added, [])
-            return self.list_role(room.uri, role)
+            room = self._room_for(text, user, updated_on)
+            wanted, given = RoomState.of(room), {}
+            for role, delta in changes.items():
+                given[role], kept = self._applied(room, role, delta)
+                wanted = evolve(wanted, lists=wanted.lists.with_holders(role, kept))
+            if wanted.lists == RoleLists.of(room):
+                raise AdministrationRefused(ResponseCode.ERROR_INVALID_ARGUMENT, "nobody is named")
+            removed = await self._commit_change(actor, room, wanted, given)
+            return self.show_room(room.uri) | {"removed": removed}
+
+    def _applied(self, room: Room, role: Role, delta: RoleDelta) -> tuple[frozenset[int], frozenset[int]]:
+        """Tell who is to be put on a list, and the list as it is then to be."""
+        held, uri_of = room.holders(role), self._desk.directory.uri_of
+        added, removed = self._numbers(delta.add), self._numbers(delta.remove)
+        for number in added & removed:
+            raise AdministrationRefused(
+                ResponseCode.ERROR_INVALID_ARGUMENT,
+                f"{uri_of(number)} is to be put on the {role.value} list and taken from it",
+            )
+        for number in sorted(added & held):
+            raise AdministrationRefused(
+                ResponseCode.ERROR_PRINCIPALS_ALREADY_DEFINED,
+                f"{uri_of(number)} is a {role.value} of {room.name!r} already",
+            )
+        for number in sorted(removed - held):
+            raise AdministrationRefused(
+                ResponseCode.ERROR_NO_SUCH_PRINCIPAL,
+                f"{uri_of(number)} is not a {role.value} of {room.name!r}",
+            )
+        return added, (held | added) - removed
+
+    async def add_role(self, actor: str, text: str, role: Role, principals: Iterable[str]) -> list[Shown]:
+        """Put people, groups or domains on one role list and give it as it is then; see `change_roles`."""
+        shown = await self.change_roles(actor, text, {role: RoleDelta(add=tuple(principals))})
+        return self.list_role(shown["uri"], role)
 
     async def remove_role(self, actor: str, text: str, role: Role, principals: Iterable[str]) -> list[Shown]:
-        """Take people, groups or domains from a role list; who loses his right to be in the room leaves it.
+        """Take people, groups or domains from one role list and give it as it is then; see `change_roles`."""
+        shown = await self.change_roles(actor, text, {role: RoleDelta(remove=tuple(principals))})
+        return self.list_role(shown["uri"], role)
 
-        A presenter that is no longer a member stops being a presenter.
+    # -- deciding
 
-        Returns:
-            The list as it is now.
-
-        Raises:
-            AdministrationRefused: No such room, unknown, or not on the list; then nobody is removed.
-        """
-        async with self._desk.lock:
-            room = self.room(text)
-            wanted = self._principals(principals)
-            lists = RoleLists.of(room)
-            for principal in wanted:
-                if principal.id not in lists.holders(role):
-                    raise AdministrationRefused(
-                        ResponseCode.ERROR_NO_SUCH_PRINCIPAL,
-                        f"{principal.uri} is not a {role.value} of {room.name!r}",
-                    )
-            numbers = {principal.id for principal in wanted}
-            kept = self._rules.settled(
-                lists.with_holders(role, lists.holders(role) - numbers), RoomShape.of(room)
+    def _room_for(self, text: str, user: Principal | None, updated_on: int | None = None) -> Room:
+        """Find a room that somebody may change, and that is still as he knows it."""
+        room = self.room(text)
+        refusal = None if user is None else self._access.refusal_to_manage(user, room)
+        if refusal is ResponseCode.ERROR_NO_SUCH_NODE:
+            raise unknown_room(text)
+        if refusal is not None:
+            raise _not_allowed("only its managers change a room")
+        if updated_on is not None and updated_on != room.updated_on:
+            raise AdministrationRefused(
+                ResponseCode.ERROR_DATA_COLLISION,
+                f"the room {room.name!r} was changed meanwhile; look at it again",
             )
-            await self._commit_roles(actor, room, [], sorted(lists.pairs() - kept.pairs()))
-            self._desk.tell("rights_narrowed", [room])
-            return self.list_role(room.uri, role)
-
-    async def _commit_roles(self, actor: str, room: Room, added: Pairs, removed: Pairs) -> None:
-        uri_of = self._desk.directory.uri_of
-        detail = {"added": grants(added, uri_of), "removed": grants(removed, uri_of)}
-        change = RoleChange(added, removed, (self._desk.event("role_change", actor, detail, room),))
-        await self._desk.commit(
-            Subject.of("role", room, "change", after=detail), actor, _change_roles, room.id, change
-        )
-
-    # -- rules
+        return room
 
     def _check_free(self, name: str, own: Room | None = None) -> None:
         holder = self._desk.tree.name_taken(name)
         if holder is not None and holder is not own:
             raise taken(name)
 
-    def _principals(self, texts: Iterable[str]) -> list[Principal]:
-        found = {principal.id: principal for principal in map(self._principal, texts)}
-        if not found:
-            raise AdministrationRefused(ResponseCode.ERROR_INVALID_ARGUMENT, "nobody is named")
-        return list(found.values())
+    async def _commit_change(self, actor: str, room: Room, wanted: RoomState, given: Given) -> list[Shown]:
+        before, after = RoomState.of(room), self._settled(room, wanted, given)
+        check_entries(
+            self._desk.tree,
+            self._desk.settings,
+            len(after.lists.pairs()) - len(before.lists.pairs()),
+        )
+        purged = sorted(wanted.lists.pairs() - after.lists.pairs())
+        shown = removed_shown(room.uri, purged, self._desk.directory)
+        subject, plan = self._planned(actor, room, before, after, purged)
+        committed = await self._desk.commit(subject, actor, carry_out, room.id, plan)
+        self._tell(room, before, after)
+        if committed.invited:
+            self._desk.tell("invited", room, committed.invited)
+        return shown
 
-    def _principal(self, text: str) -> Principal:
-        found = principal_named(self._desk.directory, text)
-        if found is None:
-            raise unknown_principal(text)
-        return found
+    def _settled(self, room: Room, wanted: RoomState, given: Given) -> RoomState:
+        """Refuse whoever may not be on a list that was given (P-2, P-3), and drop the others (P-10)."""
+        for role in Role:
+            named = sorted(given.get(role, ()))
+            known = [who for number in named if (who := self._desk.directory.by_id(number)) is not None]
+            if known:
+                self._rules.check_grant(role, known, wanted.shape, wanted.lists)
+        if wanted.shape == RoomState.of(room).shape:
+            # Then everybody is in scope, or was just asked: long lists are not gone through again.
+            lists = self._rules.with_fitting_presenters(wanted.lists, wanted.shape)
+        else:
+            lists = self._rules.settled(wanted.lists, wanted.shape)
+        return evolve(wanted, lists=lists)
+
+    def _planned(
+        self,
+        actor: str,
+        room: Room,
+        before: RoomState,
+        after: RoomState,
+        purged: list[tuple[str, int]],
+    ) -> tuple[Subject, RoomPlan]:
+        """Write down what is to be done, and what compliance and the audit log are told of it."""
+        addins, uri_of = self._desk.addins, self._desk.directory.uri_of
+        old, new = changed(
+            told(before.fields, before.category, addins), told(after.fields, after.category, addins)
+        )
+        word = change_word(old, new)
+        added = sorted(after.lists.pairs() - before.lists.pairs())
+        removed = sorted(before.lists.pairs() - after.lists.pairs())
+        reshaped = before.shape != after.shape
+        events: list[ChangeEvent] = []
+        if new:
+            detail = {"change": word, "before": old, "after": new}
+            events.append(self._desk.event("room_change", actor, detail, room))
+        by_name = [pair for pair in removed if not (reshaped and pair in purged)]
+        if added or by_name:
+            told_roles = {"added": grants(added, uri_of), "removed": grants(by_name, uri_of)}
+            events.append(self._desk.event("role_change", actor, told_roles, room))
+        if reshaped and purged:
+            lost = {"added": {}, "removed": grants(purged, uri_of), "reason": word}
+            events.append(self._desk.event("role_change", actor, lost, room))
+        subject = Subject.of(
+            "role" if (added or removed) and not new else "room",
+            room,
+            word,
+            old | grants(removed, uri_of),
+            new | grants(added, uri_of),
+        )
+        plan = RoomPlan(
+            fields=after.fields if new or not (added or removed) else None,
+            added=added,
+            removed=removed,
+            purged=reshaped and bool(purged),
+            invitations=self._invitations(room, before, after),
+            events=tuple(events),
+        )
+        return subject, plan
+
+    def _invitations(self, room: Room, before: RoomState, after: RoomState) -> InvitationChange:
+        return InvitationChange(
+            invited=self._guests.invited(room, after.on(room)),
+            withdrawn=self._guests.withdrawn(before.lists.members, after.lists.members),
+            limit=self._desk.settings.invitation_limit,
+        )
+
+    def _tell(self, room: Room, before: RoomState, after: RoomState) -> None:
+        if after.fields.disabled and not before.fields.disabled:
+            self._desk.tell("room_disabled", room)
+            return
+        gone = bool(before.lists.pairs() - after.lists.pairs())
+        reshaped = before.shape != after.shape
+        if gone or reshaped:
+            self._desk.tell("rights_narrowed", [room])
+        if reshaped or after.lists != before.lists or after.fields.disabled != before.fields.disabled:
+            self._desk.tell("rights_changed", [room])
+        if after.fields != before.fields:
+            self._desk.tell("room_changed", room)
+
+
+def _not_allowed(why: str) -> AdministrationRefused:
+    return AdministrationRefused(ResponseCode.ERROR_PERMISSION, why)

@@ -7,11 +7,16 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from pchat.errors import AdministrationRefused
+from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
 from pchat.rooms.names import fold
 from pchat.rooms.room import Behavior, Privacy, Room
+from pchat.store.addins import AddinRecord
 from pchat.store.rooms import RoomFields
 from pchat.xccos.codes import ResponseCode
+
+#: No name is longer, and folding a megabyte takes its time.
+TEXT_CHARACTERS = 1_024
 
 Word = TypeVar("Word", bound=IntEnum)
 
@@ -31,13 +36,15 @@ def fields_of(room: Room) -> RoomFields:
     )
 
 
-def told(fields: RoomFields, category: Category) -> Mapping[str, Any]:
-    """Write the attributes for a compliance event, in words that mean something without the store.
+def told(fields: RoomFields, category: Category, addins: Addins) -> dict[str, Any]:
+    """Write the attributes for compliance and audit, in words that mean something without the store.
 
     Args:
         fields: The attributes.
         category: The category that they name by its number.
+        addins: The add-ins that are registered.
     """
+    addin = addins.by_guid(fields.addin_guid)
     return {
         "category": category.uri,
         "category_name": category.name,
@@ -46,15 +53,31 @@ def told(fields: RoomFields, category: Category) -> Mapping[str, Any]:
         "privacy": Privacy(fields.privacy).word,
         "type": Behavior(fields.behavior).word,
         "invitations": "inherit" if fields.invitations is None else "false",
-        "addin": fields.addin_guid,
+        "addin": addin.name if addin else None,
         "disabled": fields.disabled,
     }
 
 
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell of two accounts of the same attributes those that differ: what they were, and what they are."""
+    names = [name for name in new if old[name] != new[name]]
+    return {name: old[name] for name in names}, {name: new[name] for name in names}
+
+
 def read_words(
-    *, privacy: str | None, behavior: str | None, invitations: str | None, addin: str | None
+    addins: Addins,
+    *,
+    privacy: str | None,
+    behavior: str | None,
+    invitations: str | None,
+    addin: str | None,
 ) -> dict[str, Any]:
     """Read the words that were given.
+
+    Args:
+        addins: The add-ins that are registered.
+        privacy, behavior, invitations: Words of the attributes.
+        addin: Name or GUID of an add-in; empty for none.
 
     Returns:
         Arguments of `RoomFields`; None was not given and is left out.
@@ -68,17 +91,36 @@ def read_words(
     if behavior is not None:
         given["behavior"] = read_word(Behavior, behavior, "type")
     if invitations is not None:
-        if invitations not in {"inherit", "false"}:
-            raise AdministrationRefused(
-                ResponseCode.ERROR_INVALID_ARGUMENT, "invitations must be inherit or false"
-            )
-        given["invitations"] = None if invitations == "inherit" else False
-    if addin:
-        # Add-ins come with the whole channel service; none can be registered yet.
-        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no add-in {addin[:80]!r}")
+        given["invitations"] = read_invitations(invitations)
     if addin is not None:
-        given["addin_guid"] = None
+        given["addin_guid"] = known_addin(addins, addin).guid if addin.strip() else None
     return given
+
+
+def known_addin(addins: Addins, text: str) -> AddinRecord:
+    """Find an add-in by its name or GUID.
+
+    Raises:
+        AdministrationRefused: There is none.
+    """
+    found = addins.find(text) if len(text) <= TEXT_CHARACTERS else None
+    if found is None:
+        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_NODE, f"there is no add-in {text[:80]!r}")
+    return found
+
+
+def read_invitations(text: str) -> bool | None:
+    """Read ``inherit`` (None) or ``false``.
+
+    Raises:
+        AdministrationRefused: Another word.
+    """
+    word = text.lower()
+    if word not in {"inherit", "false"}:
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT, "invitations must be inherit or false"
+        )
+    return None if word == "inherit" else False
 
 
 def read_word(kind: type[Word], text: str, what: str) -> Word:

@@ -89,6 +89,8 @@ class Settings:
         story_size_limit: UTF-8 bytes of a message that begins with ``[STORY]``.
         search_limit: Hits that any query returns at most.
         max_file_size_kb: Size of a file, in units of 1 024 bytes.
+        ace_limit: Entries in the scopes and role lists of the whole pool.
+        invitation_limit: Invitations that wait in the whole pool.
         room_management_url: Page for room management; empty means the built-in one.
 
     Source: docs/spec/persistent-chat-server.md sections 9 and 15; the sizes are our own choice.
@@ -105,6 +107,12 @@ class Settings:
     )
     search_limit: int = _setting(999, WholeNumber(1, 10_000), "messages", "that a query finds at most")
     max_file_size_kb: int = _setting(20_000, WholeNumber(0, UINT32), "1024 bytes", "of a file")
+    ace_limit: int = _setting(
+        2_000_000, WholeNumber(0, UINT32), "entries", "in the scopes and role lists of all rooms"
+    )
+    invitation_limit: int = _setting(
+        2_000_000, WholeNumber(0, UINT32), "invitations", "that are kept for all users"
+    )
     room_management_url: str = _setting(
         "", WebAddress(), "", "page for room management; empty: the built-in one"
     )

@@ -5,15 +5,17 @@ Source: docs/spec/persistent-chat-server.md sections 2.2 to 2.4 (names of the at
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pchat import ticks
 from pchat.directory.local import LocalDirectory
-from pchat.directory.people import Principal
+from pchat.directory.people import Principal, PrincipalKind
+from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
 from pchat.rooms.room import Role, Room
 from pchat.store.people import PolicyRecord, PrincipalAudit
+from pchat.store.room_reports import Grant
 
 Shown = dict[str, Any]
 
@@ -54,12 +56,48 @@ def policy_shown(policy: PolicyRecord, directory: LocalDirectory) -> Shown:
 
 
 def principals_shown(numbers: Iterable[int], directory: LocalDirectory) -> list[Shown]:
-    """Show a role list or scope list, by URI."""
+    """Show a role list, scope list or the members of a group, by URI; a group with its name."""
     known = [principal for number in numbers if (principal := directory.by_id(number)) is not None]
-    return [
-        {"uri": principal.uri, "kind": principal.kind.name.lower()}
-        for principal in sorted(known, key=lambda principal: principal.key)
-    ]
+    return [principal_shown(principal) for principal in sorted(known, key=lambda principal: principal.key)]
+
+
+def granted_shown(
+    numbers: Iterable[int],
+    role: Role,
+    grants: Mapping[tuple[str, int], Grant],
+    directory: LocalDirectory,
+) -> list[Shown]:
+    """Show a role list with who granted each entry and when; an entry that came meanwhile lacks both."""
+    shown = []
+    known = [principal for number in numbers if (principal := directory.by_id(number)) is not None]
+    for principal in sorted(known, key=lambda principal: principal.key):
+        grant = grants.get((role.value, principal.id))
+        shown.append(
+            {
+                "uri": principal.uri,
+                "kind": principal.kind.name.lower(),
+                "granted_by": grant.granted_by if grant else None,
+                "granted_on": ticks.to_iso(grant.granted_on) if grant else None,
+            }
+        )
+    return shown
+
+
+def principal_shown(principal: Principal) -> Shown:
+    """Show somebody as he stands in a list; nobody knows a group by its URI, so it has its name too."""
+    entry = {"uri": principal.uri, "kind": principal.kind.name.lower()}
+    return entry | {"name": principal.name} if principal.kind is PrincipalKind.GROUP else entry
+
+
+def group_shown(group: Principal, directory: LocalDirectory) -> Shown:
+    """Show a group as it stands in a listing, with the number of those who belong to it directly."""
+    return {
+        "uri": group.uri,
+        "guid": group.guid,
+        "name": group.name,
+        "description": group.description,
+        "number_of_members": len(directory.members(group)),
+    }
 
 
 def category_shown(category: Category, rooms: int, directory: LocalDirectory) -> Shown:
@@ -76,6 +114,7 @@ def category_shown(category: Category, rooms: int, directory: LocalDirectory) ->
         "creators": principals_shown(category.creators, directory),
         "number_of_chat_rooms": rooms,
         **audit_shown(category),
+        "purged_on": purge_shown(category),
     }
 
 
@@ -88,8 +127,14 @@ def removed_shown(
     ]
 
 
-def room_shown(room: Room) -> Shown:
+def purge_shown(node: Category | Room) -> str | None:
+    """Show when roles were last taken away because a scope or a room became narrower; None for never."""
+    return ticks.to_iso(node.purged_on) if node.purged_on else None
+
+
+def room_shown(room: Room, addins: Addins) -> Shown:
     """Show a room without its role lists, as it stands in a listing."""
+    addin = addins.by_guid(room.addin_guid)
     return {
         "uri": room.uri,
         "name": room.name,
@@ -98,14 +143,15 @@ def room_shown(room: Room) -> Shown:
         "privacy": room.privacy.word,
         "type": room.behavior.word,
         "invitations": "inherit" if room.invitations is None else "false",
-        "addin": room.addin_guid,
+        "addin": addin.name if addin else None,
         "disabled": room.disabled,
         **audit_shown(room),
+        "purged_on": purge_shown(room),
     }
 
 
-def room_shown_in_full(room: Room, directory: LocalDirectory) -> Shown:
+def room_shown_in_full(room: Room, addins: Addins, directory: LocalDirectory) -> Shown:
     """Show a room with its role lists."""
-    return room_shown(room) | {
+    return room_shown(room, addins) | {
         f"{role.value}s": principals_shown(room.holders(role), directory) for role in Role
     }

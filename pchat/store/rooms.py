@@ -11,17 +11,25 @@ from pchat.store.changes import Stamp
 
 _CATEGORY_COLUMNS = (
     "category_id, guid, name, description, invitations, file_upload, logged,"
-    " created_by, created_on, updated_by, updated_on"
+    " created_by, created_on, updated_by, updated_on, purged_on"
 )
 _ROOM_COLUMNS = (
     "room_id, guid, category_id, name, description, privacy, behavior, invitations, addin_guid, disabled,"
-    " last_chat_id, created_by, created_on, updated_by, updated_on"
+    " last_chat_id, created_by, created_on, updated_by, updated_on, purged_on"
 )
+
+#: All that is kept of a room; the room itself goes last.
+_TABLES_OF_A_ROOM = (
+    *("messages", "participants", "room_roles", "invitations", "read_markers", "followed_rooms"),
+    *("topic_hits", "rooms"),
+)
+#: Grows with every change, whatever the clock says, so that who read a room before it is found out.
+_LATER = "updated_on = case when updated_on < %s then %s else updated_on + 1 end"
 
 
 @frozen
 class CategoryRecord:
-    """A category with its lists; times in ticks."""
+    """A category with its lists; times in ticks, ``purged_on`` 0 for never."""
 
     category_id: int
     guid: str
@@ -34,6 +42,7 @@ class CategoryRecord:
     created_on: int
     updated_by: str
     updated_on: int
+    purged_on: int
     allowed: frozenset[int]
     denied: frozenset[int]
     creators: frozenset[int]
@@ -41,7 +50,7 @@ class CategoryRecord:
 
 @frozen
 class RoomRecord:
-    """A room with its role lists; times in ticks; ``invitations`` None inherits from the category."""
+    """A room with its role lists; ``invitations`` None inherits from the category; times as above."""
 
     room_id: int
     guid: str
@@ -58,6 +67,7 @@ class RoomRecord:
     created_on: int
     updated_by: str
     updated_on: int
+    purged_on: int
     members: frozenset[int]
     managers: frozenset[int]
     presenters: frozenset[int]
@@ -226,6 +236,8 @@ async def change_scope(
     added: Sequence[tuple[str, int]],
     removed: Sequence[tuple[str, int]],
     stamp: Stamp,
+    *,
+    purged: bool = False,
 ) -> None:
     """Add to and take from the lists of a category, and stamp the category as changed.
 
@@ -235,6 +247,7 @@ async def change_scope(
         added: Pairs of list (``allow``, ``deny``, ``create``) and principal.
         removed: The same.
         stamp: Who grants, and when.
+        purged: Whether a narrower scope takes roles away with it.
     """
     await txn.run_many(
         "delete from category_principals where category_id = %s and list = %s and principal_id = %s",
@@ -246,8 +259,9 @@ async def change_scope(
         [(category_id, name, principal, stamp.actor, stamp.now) for name, principal in added],
     )
     await txn.run(
-        "update categories set updated_by = %s, updated_on = %s where category_id = %s",
-        (stamp.actor, stamp.now, category_id),
+        "update categories set updated_by = %s, updated_on = %s, purged_on = case when %s = 1 then %s"
+        " else purged_on end where category_id = %s",
+        (stamp.actor, stamp.now, int(purged), stamp.now, category_id),
     )
 
 
@@ -266,10 +280,10 @@ async def insert_room(txn: ITransaction, guid: str, fields: RoomFields, stamp: S
 async def update_room(txn: ITransaction, room_id: int, fields: RoomFields, stamp: Stamp) -> None:
     """Replace the attributes of a room."""
     await txn.run(
-        "update rooms set category_id = %s, name = %s, name_folded = %s, description = %s, privacy = %s,"
-        " behavior = %s, invitations = %s, addin_guid = %s, disabled = %s, updated_by = %s, updated_on = %s"
-        " where room_id = %s",
-        (*_room_values(fields), stamp.actor, stamp.now, room_id),
+        "update rooms set category_id = %s, name = %s, name_folded = %s, description = %s, privacy = %s,"  # noqa: S608
+        " behavior = %s, invitations = %s, addin_guid = %s, disabled = %s, updated_by = %s,"
+        f" {_LATER} where room_id = %s",
+        (*_room_values(fields), stamp.actor, stamp.now, stamp.now, room_id),
     )
 
 
@@ -283,9 +297,9 @@ def _room_values(fields: RoomFields) -> tuple[int | str | None, ...]:
 
 
 async def delete_room(txn: ITransaction, room_id: int) -> None:
-    """Delete a room for good: messages, roles and participants with it (F-15)."""
-    for table in ("messages", "participants", "room_roles", "rooms"):
-        # The table names are the four words above, never input.
+    """Delete a room for good, with its messages and all that names it (F-15)."""
+    for table in _TABLES_OF_A_ROOM:
+        # The table names are constants of this module, never input.
         await txn.run(f"delete from {table} where room_id = %s", (room_id,))  # noqa: S608
 
 
@@ -295,6 +309,8 @@ async def change_roles(
     added: Sequence[tuple[str, int]],
     removed: Sequence[tuple[str, int]],
     stamp: Stamp,
+    *,
+    purged: bool = False,
 ) -> None:
     """Add to and take from the role lists of a room, and stamp the room as changed.
 
@@ -304,6 +320,7 @@ async def change_roles(
         added: Pairs of role (``member``, ``manager``, ``presenter``) and principal.
         removed: The same.
         stamp: Who grants, and when.
+        purged: Whether some of ``removed`` go because the room or its scope became narrower.
     """
     await txn.run_many(
         "delete from room_roles where room_id = %s and role = %s and principal_id = %s",
@@ -315,8 +332,9 @@ async def change_roles(
         [(room_id, role, principal, stamp.actor, stamp.now) for role, principal in added],
     )
     await txn.run(
-        "update rooms set updated_by = %s, updated_on = %s where room_id = %s",
-        (stamp.actor, stamp.now, room_id),
+        f"update rooms set updated_by = %s, {_LATER}, purged_on = case when %s = 1 then %s else purged_on end"  # noqa: S608
+        " where room_id = %s",
+        (stamp.actor, stamp.now, stamp.now, int(purged), stamp.now, room_id),
     )
 
 

@@ -12,6 +12,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from pchat.errors import AdministrationRefused, StoreUnavailable
 from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
+from pchat.rooms.room_queries import RoomFilter
 from pchat.store.messages import NewMessage, Stale
 from pchat.store.rooms import store_setting
 from pchat.xccos.codes import ResponseCode
@@ -235,10 +236,11 @@ class RoomTests(StaffCase):
         result(self.rooms.disable_room(OPERATOR, "Hall"))
 
         def names(**filters: Any) -> list[str]:
-            return [shown["name"] for shown in self.rooms.list_rooms(**filters)]
+            return [shown["name"] for shown in self.rooms.list_rooms(RoomFilter(**filters))]
 
         self.assertEqual(names(), ["Ops", "Lobby", "Hall"])
-        self.assertEqual(names(text="NIGHT"), ["Ops"])
+        self.assertEqual(names(text="NIGHT"), [])
+        self.assertEqual(names(text="NIGHT", search_description=True), ["Ops"])
         self.assertEqual(names(member=BOB), ["Ops"])
         self.assertEqual(names(manager=ALICE), ["Hall"])
         self.assertEqual(names(privacy="open"), ["Lobby"])

@@ -9,9 +9,9 @@ from pchat.rooms.tree import NodeTree
 from pchat.store.rooms import CategoryRecord, NodeChange, RoomRecord
 
 GUID = "3f2a0c1e-0000-4000-8000-00000000000a"
-STAFF = CategoryRecord(1, "c-1", "Staff", "", False, False, True, "a", 1, "a", 1, *[frozenset[int]()] * 3)
+STAFF = CategoryRecord(1, "c-1", "Staff", "", False, False, True, "a", 1, "a", 1, 0, *[frozenset[int]()] * 3)
 LOBBY = RoomRecord(
-    *(7, GUID, 1, "Lobby", "", 6, 4, None, None, False, 3, "a", 1, "a", 1),
+    *(7, GUID, 1, "Lobby", "", 6, 4, None, None, False, 3, "a", 1, "a", 1, 0),
     members=frozenset({5}),
     managers=frozenset(),
     presenters=frozenset(),

@@ -1,0 +1,56 @@
+"""Who is invited when member lists grow, and whose invitation goes when they shrink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pchat.directory.local import LocalDirectory
+from pchat.directory.people import Principal, PrincipalKind
+from pchat.rooms.access import Access
+from pchat.rooms.room import Room
+
+
+class Guests:
+    """Finds the users behind the principals that come to a member list or leave it.
+
+    Args:
+        access: Who is covered by a list, and who may see a room.
+        directory: Who there is.
+
+    Source: docs/spec/persistent-chat-server.md section 4.7 (F-13).
+    """
+
+    def __init__(self, access: Access, directory: LocalDirectory) -> None:
+        self._access = access
+        self._directory = directory
+
+    def invited(self, room: Room, proposed: Room) -> list[int]:
+        """Tell whom a change makes a member by list, if members of the room are invited.
+
+        Args:
+            room: The room as it is.
+            proposed: The room as it will be; who may not see it then is not invited.
+        """
+        if not proposed.invitations_on:
+            return []
+        return [
+            user.id
+            for user in self._users(proposed.members - room.members)
+            if self._access.may_see(user, proposed) and not self._access.covered(user, room.members)
+        ]
+
+    def withdrawn(self, members: frozenset[int], kept: frozenset[int]) -> list[int]:
+        """Tell whom a change makes a member by list no longer.
+
+        Args:
+            members: The member list as it is.
+            kept: The member list as it will be.
+        """
+        return [user.id for user in self._users(members - kept) if not self._access.covered(user, kept)]
+
+    def _users(self, numbers: frozenset[int]) -> Iterable[Principal]:
+        named = [principal for number in numbers if (principal := self._directory.by_id(number)) is not None]
+        if all(principal.kind is PrincipalKind.USER for principal in named):
+            return named
+        # Groups and domains are asked the other way round: everybody tells what he is part of.
+        return [user for user in self._directory.users() if self._access.covered(user, numbers)]
