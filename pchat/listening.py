@@ -34,6 +34,7 @@ from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble, open_store
 from pchat.sip.factory import SipFactory
 from pchat.store.sqlite import SqliteStore
+from pchat.web.api import api_resource
 from pchat.web.health import health_resource
 from pchat.web.site import BoundedSite, Folder
 
@@ -151,12 +152,14 @@ class ChatServer(Service):
         self._store = store = open_store(config, self._reactor, token_bytes, self._reactor)
         await self._start_store(store)
         self.parts = parts = await assemble(config, store, self._reactor, token_bytes, self._in_thread)
+        api = AdministrationApi(parts.base, self._status)
         addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):
             addresses["sip"].append(self._listen_sip(parts, sip, f"sip.listeners[{number}]"))
         for number, web in enumerate(config.web.listeners):
-            addresses["web"].append(self._listen_web(parts, web, f"web.listeners[{number}]"))
-        self._listen_admin(parts)
+            site = self._web_site(parts, api)
+            addresses["web"].append(self._listen_web(site, web, f"web.listeners[{number}]"))
+        self._listen_admin(api)
         self._loop(SWEEP_SECONDS, parts.sweep)
         self._loop(ALIVE_SECONDS, parts.tell_alive)
         _write_addresses(config.server.run / "listening.json", addresses)
@@ -217,25 +220,25 @@ class ChatServer(Service):
         )
         return self._open(listener, path, factory)
 
-    def _listen_web(self, parts: Parts, listener: WebListener, path: str) -> str:
-        return self._open(listener, path, self._web_site(parts))
+    def _listen_web(self, site: Site, listener: WebListener, path: str) -> str:
+        return self._open(listener, path, site)
 
-    def _listen_admin(self, parts: Parts) -> None:
+    def _listen_admin(self, api: AdministrationApi) -> None:
         path = self._config.server.admin_socket
         path.unlink(missing_ok=True)
-        port = self._reactor.listenUNIX(os.fspath(path), self._admin_site(parts), mode=0o600, wantPID=False)
+        site = admin_site(api, self._reactor)
+        port = self._reactor.listenUNIX(os.fspath(path), site, mode=0o600, wantPID=False)
         self._ports.append(port)
 
-    def _web_site(self, parts: Parts) -> Site:
+    def _web_site(self, parts: Parts, api: AdministrationApi) -> Site:
         root = Folder()
         root.putChild(b"health", health_resource({"store": parts.check_store}, self._reactor))
+        root.putChild(b"api", api_resource(api, parts.base.administration.tokens, self._reactor))
         return BoundedSite(root, self._config.web.limits, self._reactor)
 
-    def _admin_site(self, parts: Parts) -> Site:
-        async def status() -> dict[str, Any]:
-            return {"listeners": self.addresses, **await parts.status()}
-
-        return admin_site(AdministrationApi(parts.base, status), self._reactor)
+    async def _status(self) -> dict[str, Any]:
+        own = {"listeners": self.addresses}
+        return own if self.parts is None else own | await self.parts.status()
 
     def reload(self) -> None:
         """Read certificates again for connections to come; each listener keeps the old one if it must.

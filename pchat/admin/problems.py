@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pchat.errors import AdministrationRefused, OperatorError, OutcomeUnknown, PchatError, StoreUnavailable
@@ -14,9 +15,13 @@ TITLES = {
     "invalid-request": "The request is malformed",
     "no-such-resource": "There is no such resource",
     "method-not-allowed": "The resource does not know this method",
+    "too-slow": "The request took too long",
     "content-too-large": "The body is too large",
     "unsupported-media-type": "The body must be application/json",
     "forbidden": "You may not administer this server",
+    "unauthorized": "A valid token is needed",
+    "insufficient-scope": "The token does not cover this",
+    "too-many-requests": "Too many wrong tokens from this address",
     "refused": "Refused",
     "invalid-argument": "A value is not allowed",
     "permission": "Not permitted",
@@ -42,15 +47,17 @@ class Problem(PchatError):
         status: HTTP status code.
         code: One of `TITLES`, or a response code's symbol in lower case with hyphens; never renamed.
         detail: One line: what is wrong in this case.
+        headers: Header fields that the answer must have.
 
     Source: RFC 9457 section 3.
     """
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, code, detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
 
     def document(self) -> dict[str, Any]:
         """Write it as a problem details object; ``code`` is our extension member."""

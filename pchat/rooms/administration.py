@@ -12,13 +12,18 @@ from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.access import Access
 from pchat.rooms.category_administration import CategoryAdministration
 from pchat.rooms.committing import ChangeDesk, Subject, Touched
+from pchat.rooms.eligible import Eligible
+from pchat.rooms.eligible_administration import EligibleAdministration
+from pchat.rooms.group_administration import GroupAdministration
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.people_administration import PeopleAdministration, RunInThread
 from pchat.rooms.role_lists import RoleRules
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.settings import Settings, check_setting
 from pchat.rooms.settings import names as setting_names
+from pchat.rooms.token_administration import TokenAdministration
 from pchat.rooms.tree import NodeTree
+from pchat.rooms.usage import UsageReport
 from pchat.store.changes import Stamp
 from pchat.store.rooms import store_setting
 
@@ -94,18 +99,24 @@ class Administration:
         )
         rules = RoleRules(access, directory)
         self.people = PeopleAdministration(self._desk, run_in_thread)
+        self.groups = GroupAdministration(self._desk)
         self.categories = CategoryAdministration(self._desk, self.people, access, rules)
         self.rooms = RoomAdministration(self._desk, self.categories, access, rules)
+        self.eligible = EligibleAdministration(Eligible(access, directory), self.categories, self.rooms)
         self.settings = SettingsAdministration(self._desk)
+        self.usage = UsageReport(store, directory, tree, clock)
+        self.tokens = TokenAdministration(self._desk, clock, random)
 
     async def load(self) -> None:
         """Read everything from the store into memory; before anything else is asked."""
         await self._desk.load()
+        await self.tokens.load()
 
     async def reload(self) -> None:
         """Read everything again and tell the observers what may have been lost."""
         async with self._desk.lock:
             await self._desk.reload()
+            await self.tokens.load()
 
     def observe(self, observer: Any) -> None:
         """Tell an `IChangeObserver` of every change from now on."""

@@ -51,3 +51,67 @@ async def write_audit(txn: ITransaction, stamp: Stamp, entry: AuditEntry) -> Non
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+@frozen
+class AuditQuery:
+    """Which entries are wanted; what is None or empty lets all pass.
+
+    Args:
+        actor, object, kind, action: As they were written.
+        begin, end: Ticks, both included.
+    """
+
+    actor: str | None = None
+    object: str | None = None
+    kind: str | None = None
+    action: str | None = None
+    begin: int | None = None
+    end: int | None = None
+
+
+@frozen
+class AuditRecord:
+    """One row of the audit log."""
+
+    time_ticks: int
+    actor: str
+    action: str
+    kind: str
+    object: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+async def find_audit(
+    txn: ITransaction, query: AuditQuery, limit: int, offset: int
+) -> tuple[list[AuditRecord], bool]:
+    """Find entries, the newest first.
+
+    Args:
+        txn: A transaction that may only read.
+        query: Which.
+        limit: As many at most.
+        offset: Entries to pass over.
+
+    Returns:
+        The entries, and whether there are more.
+    """
+    conditions = (
+        *(("actor = %s", query.actor), ("object = %s", query.object), ("kind = %s", query.kind)),
+        *(("action = %s", query.action), ("time_ticks >= %s", query.begin), ("time_ticks <= %s", query.end)),
+    )
+    given = [(condition, value) for condition, value in conditions if value is not None]
+    where = " and ".join(condition for condition, _ in given) or "1 = 1"
+    rows = await txn.query(
+        "select time_ticks, actor, action, kind, object, before, after from audit"  # noqa: S608 – conditions
+        f" where {where} order by entry_id desc limit %s offset %s",
+        (*(value for _, value in given), limit + 1, offset),
+    )
+    found = [AuditRecord(*row[:5], *map(_value, row[5:])) for row in rows[:limit]]
+    return found, len(rows) > limit
+
+
+def _value(text: str | None) -> dict[str, Any] | None:
+    value: dict[str, Any] | None = None if text is None else json.loads(text)
+    return value

@@ -2,20 +2,24 @@
 
 twisted.web itself takes a body of any size, and lets a request arrive one byte at a time for ever.
 
-Source: RFC 9110 section 15.5.14; RFC 9112 sections 6 and 7; RFC 6797 section 6.1.
+Source: RFC 9110 sections 15.5.6 and 15.5.14; RFC 9457; RFC 9112 sections 6 and 7; RFC 6797 section 6.1.
 """
 
 from __future__ import annotations
 
-from typing import cast
+import json
+from collections.abc import Sequence
+from typing import Any, cast
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.reflect import prefixedMethodNames
 from twisted.web import http
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
+from pchat.admin.problems import PROBLEM_CONTENT_TYPE, Problem
 from pchat.config import WebLimits
 
 log = Logger()
@@ -38,6 +42,13 @@ HARDENED_HEADERS = {
 }
 #: A year, as RFC 6797 section 6.1 shows; only over TLS.
 TRANSPORT_SECURITY = b"max-age=31536000"
+
+#: What is answered before a request is whole, by status: code and detail of the problem.
+REFUSALS = {
+    400: ("invalid-request", "this is no HTTP request, or its head is too large"),
+    408: ("too-slow", "the request did not arrive in time"),
+    413: ("content-too-large", "the body is larger than this server takes"),
+}
 
 
 class NotFound(Resource):
@@ -67,6 +78,24 @@ class Folder(Resource):
         return NotFound().render(request)
 
 
+def methods_of(resource: Any) -> Sequence[str] | None:
+    """Tell which methods a resource has.
+
+    Returns:
+        Their names; None if it looks at the method itself.
+    """
+    if type(resource).render is not Resource.render:
+        return None
+    names: list[str] = sorted(prefixedMethodNames(type(resource), "render_"))
+    # Every resource of twisted's says that it has HEAD, which asks for what only a GET has.
+    return names if "GET" in names else [name for name in names if name != "HEAD"]
+
+
+def problem_content(problem: Problem) -> bytes:
+    """Write a problem as the content of an answer."""
+    return json.dumps(problem.document()).encode("ascii")
+
+
 class BoundedRequest(Request):
     """A request whose body is counted while it arrives in chunks, and whose answers are hardened."""
 
@@ -87,7 +116,20 @@ class BoundedRequest(Request):
             self.setHeader(name, value)
         if self.isSecure():
             self.setHeader(b"Strict-Transport-Security", TRANSPORT_SECURITY)
-        super().render(resrc)
+        methods = methods_of(resrc)
+        if methods is None or self.method.decode("latin-1") in methods:
+            super().render(resrc)
+        else:
+            self._refuse_method(", ".join(methods))
+
+    def _refuse_method(self, allow: str) -> None:
+        content = problem_content(Problem(405, "method-not-allowed", f"allowed here: {allow}"))
+        self.setResponseCode(405)
+        self.setHeader(b"Allow", allow.encode("ascii"))
+        self.setHeader(b"Content-Type", PROBLEM_CONTENT_TYPE)
+        self.setHeader(b"Content-Length", b"%d" % len(content))
+        self.write(content)
+        self.finish()
 
 
 class BoundedChannel(http.HTTPChannel):
@@ -160,8 +202,14 @@ class BoundedChannel(http.HTTPChannel):
         self.refused = True
         self._stop_deadline()
         log.warn("{peer}: web request refused: {status}", peer=self._peer(), status=status)
-        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, reason)
-        self._tcp.write(head)
+        content = problem_content(Problem(status, *REFUSALS[status]))
+        fields = HARDENED_HEADERS | {
+            b"Content-Type": PROBLEM_CONTENT_TYPE,
+            b"Content-Length": b"%d" % len(content),
+            b"Connection": b"close",
+        }
+        head = b"".join(b"%s: %s\r\n" % field for field in fields.items())
+        self._tcp.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, reason, head, content))
         self.loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
