@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from pchat.admin.audit_routes import AuditRoutes
 from pchat.admin.category_routes import CategoryRoutes
 from pchat.admin.fields import read_fields, read_query
+from pchat.admin.group_routes import GroupRoutes
 from pchat.admin.openapi import describe
 from pchat.admin.people_routes import PeopleRoutes
 from pchat.admin.problems import Problem, invalid, problem_of
@@ -87,6 +88,7 @@ class AdministrationApi:
         rules = base.administration
         self.routes: list[Route] = [
             *PeopleRoutes(rules.people).routes(),
+            *GroupRoutes(rules.groups, rules.eligible).routes(),
             *CategoryRoutes(rules.categories).routes(),
             *RoomRoutes(rules.rooms).routes(),
             *ServerRoutes(rules.settings, status).routes(),

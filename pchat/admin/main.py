@@ -14,6 +14,8 @@ from pchat.admin.backups import backup, restore
 from pchat.admin.categories import categories
 from pchat.admin.completion import completion
 from pchat.admin.config import config
+from pchat.admin.eligible import eligible
+from pchat.admin.groups import groups
 from pchat.admin.policies import policies
 from pchat.admin.probe import test_message
 from pchat.admin.program import Program
@@ -46,7 +48,9 @@ for _command in (
     serve,
     status,
     users,
+    groups,
     policies,
+    eligible,
     categories,
     rooms,
     config,

@@ -50,8 +50,8 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        if set(value) == {"uri", "kind"}:
-            return printable(str(value["uri"]))
+        if {"uri", "kind"} <= set(value) <= {"uri", "kind", "name"}:
+            return printable(str(value.get("name", value["uri"])))
         return ", ".join(f"{printable(_label(str(name)))} {shown(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(shown(item) for item in value) or "-"

@@ -10,6 +10,8 @@ from pchat.rooms.people_administration import PeopleAdministration
 from pchat.xccos.codes import ResponseCode
 
 _USER_FIELDS = dict.fromkeys(("uri", "password", "display_name", "company", "email"), Text())
+_NAME_FIELDS: dict[str, Field] = dict.fromkeys(("display_name", "company", "email"), Text())
+_USER_FILTERS: dict[str, Field] = {"filter": Text(), "group": Text(), "disabled": Flag()}
 _POLICY_FIELDS: dict[str, Field] = {"enabled": Flag(), "description": Text()}
 
 
@@ -26,20 +28,96 @@ class PeopleRoutes:
     def routes(self) -> list[Route]:
         """List the operations; of two that match, the first is meant."""
         return [
-            Route("GET", "users", self._list_users),
-            Route("POST", "users", self._add_user, _USER_FIELDS, ("uri",)),
-            Route("GET", "users/{user}", self._show_user),
-            Route("DELETE", "users/{user}", self._remove_user),
-            Route("POST", "users/{user}/disable", self._disable_user),
-            Route("POST", "users/{user}/enable", self._enable_user),
-            Route("PUT", "users/{user}/password", self._set_password, {"password": Text()}, ("password",)),
-            Route("GET", "policies", self._list_policies),
-            Route("PUT", "policies/global", self._set_global_policy, _POLICY_FIELDS, ("enabled",)),
-            Route("PUT", "policies/users/{user}", self._set_user_policy, _POLICY_FIELDS, ("enabled",)),
+            Route(
+                *("GET", "users", self._list_users),
+                query=_USER_FILTERS,
+                summary="List accounts",
+                scope="read",
+                answer="Users",
+            ),
+            Route(
+                *("POST", "users", self._add_user, _USER_FIELDS, ("uri",)),
+                summary="Make an account",
+                scope="people",
+                answer="User",
+                status=201,
+            ),
+            Route(
+                *("GET", "users/{user}", self._show_user),
+                summary="Show an account with the groups it belongs to",
+                scope="read",
+                answer="User",
+            ),
+            Route(
+                *("PATCH", "users/{user}", self._change_user, _NAME_FIELDS),
+                summary="Change what people read of a user",
+                scope="people",
+                answer="User",
+            ),
+            Route(
+                *("DELETE", "users/{user}", self._remove_user),
+                summary="Remove an account with all its roles; its messages stay",
+                scope="people",
+                status=204,
+            ),
+            Route(
+                *("POST", "users/{user}/disable", self._disable_user),
+                summary="Disable an account: its sessions end, its roles stay",
+                scope="people",
+                answer="User",
+            ),
+            Route(
+                *("POST", "users/{user}/enable", self._enable_user),
+                summary="Enable a disabled account",
+                scope="people",
+                answer="User",
+            ),
+            Route(
+                *("PUT", "users/{user}/password", self._set_password, {"password": Text()}, ("password",)),
+                summary="Replace the password of an account",
+                scope="people",
+                status=204,
+            ),
+            *self._policy_routes(),
+        ]
+
+    def _policy_routes(self) -> list[Route]:
+        return [
+            Route(
+                *("GET", "policies", self._list_policies),
+                summary="List the global policy, then those of users",
+                scope="read",
+                answer="Policies",
+            ),
+            Route(
+                *("PUT", "policies/global", self._set_global_policy, _POLICY_FIELDS, ("enabled",)),
+                summary="Switch chat on or off for all who have no policy of their own",
+                scope="people",
+                answer="Policy",
+            ),
+            Route(
+                *("DELETE", "policies/global", self._reset_global_policy),
+                summary="Set the global policy back: chat is off",
+                scope="people",
+                answer="Policy",
+            ),
+            Route(
+                *("PUT", "policies/users/{user}", self._set_user_policy, _POLICY_FIELDS, ("enabled",)),
+                summary="Switch chat on or off for one user",
+                scope="people",
+                answer="Policy",
+            ),
+            Route(
+                *("DELETE", "policies/users/{user}", self._remove_user_policy),
+                summary="Take a user's own policy away; the global one, answered here, is in force then",
+                scope="people",
+                answer="Policy",
+            ),
         ]
 
     async def _list_users(self, call: Call) -> Answer:
-        return 200, self._people.list_users()
+        filters = {"text" if name == "filter" else name: value for name, value in call.query.items()}
+        return 200, self._people.list_users(**filters)
 
     async def _add_user(self, call: Call) -> Answer:
         # The rules know people of other domains; but here is where one signs in, and for those nobody could.
@@ -53,6 +131,9 @@ class PeopleRoutes:
 
     async def _show_user(self, call: Call) -> Answer:
         return 200, await self._people.show_user(*call.names)
+
+    async def _change_user(self, call: Call) -> Answer:
+        return 200, await self._people.change_user(call.actor, *call.names, **call.body)
 
     async def _remove_user(self, call: Call) -> Answer:
         await self._people.remove_user(call.actor, *call.names)
@@ -76,3 +157,9 @@ class PeopleRoutes:
 
     async def _set_user_policy(self, call: Call) -> Answer:
         return 200, await self._people.set_policy(call.actor, uri=call.names[0], **call.body)
+
+    async def _reset_global_policy(self, call: Call) -> Answer:
+        return 200, await self._people.remove_policy(call.actor)
+
+    async def _remove_user_policy(self, call: Call) -> Answer:
+        return 200, await self._people.remove_policy(call.actor, uri=call.names[0])

@@ -31,20 +31,38 @@ def set_policy(
     session: Session, everybody: bool, user: str | None, enabled: str, description: str | None
 ) -> None:
     """Switch chat on or off; a user's own policy beats the global one."""
-    if everybody and user is not None:
-        raise click.UsageError("either --global or --user, not both")
-    if not everybody and user is None:
-        raise click.UsageError("either --global or --user URI is needed")
-    path = address("policies", "global") if user is None else address("policies", "users", user)
+    path = _path(everybody, user)
     body: dict[str, Any] = {"enabled": enabled == "yes"}
     if description is not None:
         body["description"] = description
     session.show(session.ask("PUT", path, body), _print_change)
 
 
+def _path(everybody: bool, user: str | None) -> str:
+    if everybody and user is not None:
+        raise click.UsageError("either --global or --user, not both")
+    if not everybody and user is None:
+        raise click.UsageError("either --global or --user URI is needed")
+    return address("policies", "global") if user is None else address("policies", "users", user)
+
+
 def _print_change(policy: dict[str, Any]) -> None:
     whose = "The global policy" if policy["uri"] is None else f"The policy of the user {policy['uri']}"
     print_line(f"{whose} is changed: chat is {'on' if policy['enabled'] else 'off'}.")
+
+
+@policies.command("remove")
+@click.option("--global", "everybody", is_flag=True, help="Set the global policy back: chat is off.")
+@click.option("--user", metavar="URI", help="Take the policy of one user away.")
+@click.pass_obj
+def remove(session: Session, everybody: bool, user: str | None) -> None:
+    """Take a policy away; for a user the global one is in force then."""
+    policy = session.ask("DELETE", _path(everybody, user))
+    if user is None:
+        session.show(policy, _print_change)
+    else:
+        told = f"The user {user} has no policy of his own; globally chat is"
+        session.show(policy, lambda _: print_line(f"{told} {'on' if policy['enabled'] else 'off'}."))
 
 
 @policies.command("list")

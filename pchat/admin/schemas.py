@@ -93,6 +93,14 @@ _ROOM: dict[str, Schema] = {
     **_AUDITED,
 }
 
+_GROUP: dict[str, Schema] = {
+    "uri": TEXT,
+    "guid": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "number_of_members": COUNT,
+}
+
 SCHEMAS: dict[str, Schema] = {
     "UsageReport": obj(
         "How much was said, where and by whom.",
@@ -121,7 +129,7 @@ SCHEMAS: dict[str, Schema] = {
         email=TEXT,
         state=word("active", "disabled", "removed"),
         enabled=FLAG,
-        optional=_AUDITED,
+        optional={**_AUDITED, "groups": listing("RoleEntry")},
     ),
     "Policy": obj(
         "Whether chat is on: for one user, or for all who have no policy of their own.",
@@ -131,7 +139,30 @@ SCHEMAS: dict[str, Schema] = {
         description=TEXT,
     ),
     "RoleEntry": obj(
-        "Somebody on a role list or in a scope.", uri=TEXT, kind=word("user", "group", "domain")
+        "Somebody on a role list, in a scope or in a group; a group has its name too.",
+        uri=TEXT,
+        kind=word("user", "group", "domain"),
+        optional={"name": TEXT},
+    ),
+    "GroupSummary": obj("A group as it stands in a listing.", **_GROUP),
+    "Group": obj(
+        "A group with those who belong to it directly, and the groups that it belongs to directly.",
+        **_GROUP,
+        members=listing("RoleEntry"),
+        groups=listing("RoleEntry"),
+        **_AUDITED,
+    ),
+    "RemovedGroup": obj(
+        "What a removed group was taken from: of `room`, `category` and `group` one is not null.",
+        removed=listing("RemovedEntry"),
+    ),
+    "EligibleUser": obj(
+        "A user who could be given a role.",
+        uri=TEXT,
+        name=TEXT,
+        display_name=TEXT,
+        company=TEXT,
+        email=TEXT,
     ),
     "RemovedEntry": obj(
         "A role that a change took away; `room` is null for the creators of a category.",
@@ -197,6 +228,8 @@ SCHEMAS: dict[str, Schema] = {
     "Users": listing("User"),
     "Policies": listing("Policy"),
     "RoleEntries": listing("RoleEntry"),
+    "Groups": listing("GroupSummary"),
+    "EligibleUsers": listing("EligibleUser"),
     "Categories": listing("Category"),
     "Rooms": listing("RoomSummary"),
     "Tokens": listing("Token"),

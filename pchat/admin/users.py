@@ -58,28 +58,51 @@ def add(session: Session, /, uri: str, password_stdin: bool, **names: str | None
 
 
 @users.command("list")
+@click.option("--filter", "filter_", metavar="T", help="Part of a name, address or mail; * for anything.")
+@click.option("--group", metavar="G", help="Those who belong to a group, through any number of groups.")
+@click.option("--disabled/--enabled", default=None, help="Disabled accounts only, or the others only.")
 @click.pass_obj
-def list_users(session: Session) -> None:
-    """List all accounts."""
-    session.show(session.ask("GET", address("users")), _print_users)
+def list_users(session: Session, filter_: str | None, group: str | None, disabled: bool | None) -> None:
+    """List accounts: all, or those that pass every filter."""
+    given = {"filter": filter_, "group": group}
+    query = {name: text for name, text in given.items() if text is not None}
+    if disabled is not None:
+        query["disabled"] = "true" if disabled else "false"
+    none = "There are no such accounts." if query else "There are no accounts."
+    session.show(session.ask("GET", address("users", query=query)), lambda found: _print_users(found, none))
 
 
-def _print_users(found: list[dict[str, Any]]) -> None:
+def _print_users(found: list[dict[str, Any]], none: str) -> None:
     rows = [(user["uri"], user["display_name"], user["state"], user["enabled"]) for user in found]
-    print_table(("URI", "Display name", "State", "Chat"), rows, "There are no accounts.", whole=("URI",))
+    print_table(("URI", "Display name", "State", "Chat"), rows, none, whole=("URI",))
 
 
 @users.command("show")
 @click.argument("uri")
 @click.pass_obj
 def show(session: Session, uri: str) -> None:
-    """Show one account."""
+    """Show one account with the groups it belongs to."""
     session.show(session.ask("GET", address("users", uri)), _print_user)
 
 
 def _print_user(user: dict[str, Any]) -> None:
     # What programs know as ``enabled`` would be taken for the account's state.
     print_details({"chat" if name == "enabled" else name: value for name, value in user.items()})
+
+
+@users.command("set")
+@click.argument("uri")
+@click.option("--display-name", metavar="NAME", help="What people read.")
+@click.option("--company", metavar="NAME")
+@click.option("--email", metavar="ADDRESS")
+@click.pass_obj
+def change(session: Session, /, uri: str, **names: str | None) -> None:
+    """Change what people read of a user; '' takes a name away."""
+    body = {name: text for name, text in names.items() if text is not None}
+    if not body:
+        raise click.UsageError("nothing to change is given")
+    changed = session.ask("PATCH", address("users", uri), body)
+    session.show(changed, lambda user: print_line(f"The user {user['uri']} is changed."))
 
 
 @users.command("disable")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from pchat.errors import AdministrationRefused
 from pchat.rooms.category_administration import CategoryAdministration
 from pchat.rooms.eligible import Criterion, Eligible
@@ -38,7 +36,6 @@ class EligibleAdministration:
         room: str | None = None,
         presenters: bool = False,
         text: str = "",
-        limit: int | None = None,
     ) -> list[Shown]:
         """List active users who could be given a role, in the order in which they were made.
 
@@ -47,7 +44,6 @@ class EligibleAdministration:
             room: A room instead: those in the scope of its category.
             presenters: Those who could present in that room, an auditorium: members in scope.
             text: Part of a name, address or mail address, or with ``*`` for anything.
-            limit: How many are listed at most.
 
         Raises:
             AdministrationRefused: No such category or room, both or neither, presenters of a category.
@@ -71,5 +67,5 @@ class EligibleAdministration:
                 "company": user.company,
                 "email": user.email,
             }
-            for user in islice(found, limit)
+            for user in found
         ]

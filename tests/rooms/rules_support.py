@@ -100,7 +100,7 @@ class Memory:
     """What a server knows, filled from a store: an `IStore`, or as much of one as a test needs."""
 
     def __init__(self, store: Any, clock: Clock) -> None:
-        self.directory = LocalDirectory()
+        self.directory = LocalDirectory(DOMAIN)
         self.tree = NodeTree(DOMAIN)
         self.access = Access(self.directory)
         self.settings = Settings()
