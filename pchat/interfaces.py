@@ -6,7 +6,7 @@ Nothing here is public: everything may change with any release.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zope.interface import Attribute, Interface
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from pchat.sip.message import Request, Response
     from pchat.store.messages import AppendOutcome, NewMessage
+    from pchat.words import WordQuery
 
 SqlValue = str | int | float | bytes | None
 Row = tuple[Any, ...]
+WordsRow = tuple[int, str, str]
+"""A message in the index of words: row number (room * 2^40 + chat id), words and extras, parted by blanks."""
 
 
 class IResponseReceiver(Interface):
@@ -98,6 +101,51 @@ class ITransaction(Protocol):
 
     async def run_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
         """Run one statement for each row of arguments."""
+
+    async def gather(self, columns: Sequence[str], sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        """Run a select that returns many rows, and take them all in one step.
+
+        Args:
+            columns: Names of the columns that the select has; they hold numbers, texts and nulls only.
+            sql: The select.
+            args: Its arguments.
+
+        Returns:
+            The rows, in the order of the select.
+        """
+
+    async def index_words(self, rows: Sequence[WordsRow]) -> None:
+        """Put the words of messages into the index of words; none of the messages may be there yet."""
+
+    async def unindex_words(self, rows: Sequence[WordsRow]) -> None:
+        """Take messages out of the index of words: with exactly the words that they were put in with."""
+
+    async def word_hits(
+        self,
+        words: WordQuery | None,
+        authors: Collection[int],
+        ranges: Sequence[tuple[int, int]],
+        *,
+        newest_first: bool,
+        limit: int,
+    ) -> list[list[int]]:
+        """Find messages by the index of words; one statement of the engine for many ranges.
+
+        An index may hold messages that are no longer there, never lack one that is, and agrees with
+        `pchat.words.matches` on each. SQLite: FTS5 (``store/fts5.py``). PostgreSQL: a ``tsvector`` of the
+        same words at the same positions in weight A and the extras in weight D; phrases with
+        ``<->``, prefixes with ``:*``.
+
+        Args:
+            words: What is searched for, without regard to case; None for anything by the authors.
+            authors: Numbers of principals, any of whom wrote the message; empty for anybody.
+            ranges: First and last row number of each range, both included.
+            newest_first: Whether the highest row numbers come first and are kept, else the lowest.
+            limit: The most hits of each range.
+
+        Returns:
+            For each range, row numbers in that order.
+        """
 
 
 class Body(Protocol):

@@ -8,41 +8,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from pchat.errors import OurError
-from pchat.interfaces import SqlValue
+from pchat.store import fts5
+from pchat.store.indexing import words_row
+from pchat.store.inserting import insert_rows
 from pchat.store.messages import Appended, AppendOutcome, NewMessage, Stale
 
-#: Rows of one insert. SQLite takes 32 766 arguments (its limit since 3.32) and at most 500 rows stay well
-#: below that; a statement is prepared once for each number of rows and kept by the driver.
-ROWS_PER_INSERT = 64
-
 _INTO_MESSAGES = "insert into messages (room_id, chat_id, ts, author_id, alert, chat, rtf) values "
+_INTO_TOPIC_HITS = "insert into topic_hits (principal_id, room_id, chat_id, guids, ts) values "
 _INTO_OUTBOX = (
     "insert into outbox (server_id, server_sequence, event_id, kind, time_ticks, room_id, room_uri, "
     "room_name, user_id, user_uri, user_name, user_email, chat_id, text, detail) values "
 )
-
-
-@lru_cache(maxsize=4 * ROWS_PER_INSERT)
-def _insert(head: str, width: int, count: int) -> str:
-    row = "(" + ",".join("?" * width) + ")"
-    return head + ",".join([row] * count)
-
-
-def insert_rows(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[SqlValue, ...]]) -> None:
-    """Insert rows by as few statements as possible.
-
-    Args:
-        connection: Inside a transaction.
-        head: The statement up to and with ``values``.
-        rows: The rows, all of one width.
-    """
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        part = rows[start : start + ROWS_PER_INSERT]
-        connection.execute(_insert(head, len(part[0]), len(part)), [value for row in part for value in row])
 
 
 class _Numbers:
@@ -115,6 +94,15 @@ def append_all(
     ]
     if history:
         insert_rows(connection, _INTO_MESSAGES, history)
+        fts5.index_words(connection, [words_row(row[0], row[1], row[3], row[5]) for row in history])
+    caught = [
+        (user_id, m.room_id, chat_id, guids, ts)
+        for m, (chat_id, ts) in appended
+        if m.logged
+        for user_id, guids in m.hits
+    ]
+    if caught:
+        insert_rows(connection, _INTO_TOPIC_HITS, caught)
     latest = max(outcome.ts for _, outcome in appended)
     sequence = reserve_sequence(connection, server_id, len(appended), latest)
     if sequence is not None:

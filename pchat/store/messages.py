@@ -28,6 +28,7 @@ class NewMessage(NamedTuple):
         revision: The revision at which it was decided that the author may post.
         detail: A JSON object, kept with the compliance event.
         author_email: The author's mail address, for the compliance event.
+        hits: Users whose topic feeds catch it, each with the feeds (`pchat.store.topics.hit_guids`).
     """
 
     message_id: str
@@ -44,6 +45,7 @@ class NewMessage(NamedTuple):
     revision: int
     detail: str = "{}"
     author_email: str = ""
+    hits: tuple[tuple[int, str], ...] = ()
 
 
 class Appended(NamedTuple):
@@ -82,7 +84,7 @@ class StoredMessage(NamedTuple):
     rtf: str | None
 
 
-_COLUMNS = "chat_id, ts, author_id, alert, chat, rtf"
+_COLUMNS = ", ".join(StoredMessage._fields)
 
 
 async def last_messages(txn: ITransaction, room_id: int, count: int) -> list[StoredMessage]:
@@ -96,7 +98,8 @@ async def last_messages(txn: ITransaction, room_id: int, count: int) -> list[Sto
     Returns:
         The messages, oldest first.
     """
-    rows = await txn.query(
+    rows = await txn.gather(
+        StoredMessage._fields,
         f"select {_COLUMNS} from messages where room_id = %s order by chat_id desc limit %s",  # noqa: S608 – constant
         (room_id, count),
     )
@@ -111,8 +114,23 @@ async def messages_between(
     Returns:
         The messages that are there, oldest first; removed ones leave gaps.
     """
-    rows = await txn.query(
+    rows = await txn.gather(
+        StoredMessage._fields,
         f"select {_COLUMNS} from messages where room_id = %s and chat_id between %s and %s order by chat_id",  # noqa: S608
         (room_id, first_id, last_id),
     )
     return [StoredMessage._make(row) for row in rows]
+
+
+async def volumes(txn: ITransaction) -> dict[int, tuple[int, int]]:
+    """Tell how much history each room has; this reads all of it and is for reports.
+
+    Returns:
+        For each room with messages, how many there are and the characters of their texts and formatting.
+    """
+    rows = await txn.gather(
+        ("room_id", "messages", "characters"),
+        "select room_id, count(*) as messages, sum(length(chat) + coalesce(length(rtf), 0)) as characters "
+        "from messages group by room_id",
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from typing import Any, NoReturn
+from functools import lru_cache, partial
+from typing import Any, NoReturn, TypeVar
 
 from pchat.errors import OurError, StoreError, StoreUnavailable
-from pchat.interfaces import Row, SqlValue
+from pchat.interfaces import Row, SqlValue, WordsRow
+from pchat.store import fts5
+from pchat.words import WordQuery
+
+_T = TypeVar("_T")
 
 #: The transaction belongs to the store: a body that ends it would commit half of other people's work.
 FORBIDDEN_STATEMENTS = frozenset(
@@ -117,9 +122,47 @@ class DirectTransaction:
         except sqlite3.Error as error:
             self._failed(error)
 
+    async def gather(self, columns: Sequence[str], sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        """Run a select that returns many rows, and take them all in one step.
+
+        Each row that the driver steps to is a wait for the interpreter's lock; so all come as one text.
+        """
+        packed = f"select json_group_array(json_array({', '.join(columns)})) from ({sql})"  # noqa: S608 – names
+        rows = await self.query(packed, args)
+        return [tuple(row) for row in json.loads(rows[0][0])]
+
+    async def index_words(self, rows: Sequence[WordsRow]) -> None:
+        """Put the words of messages into the index of words; none of the messages may be there yet."""
+        self._directly(fts5.index_words, rows)
+
+    async def unindex_words(self, rows: Sequence[WordsRow]) -> None:
+        """Take messages out of the index of words: with exactly the words that they were put in with."""
+        self._directly(fts5.unindex_words, rows)
+
+    async def word_hits(
+        self,
+        words: WordQuery | None,
+        authors: Collection[int],
+        ranges: Sequence[tuple[int, int]],
+        *,
+        newest_first: bool,
+        limit: int,
+    ) -> list[list[int]]:
+        """Find messages by the index of words; one list of row numbers a range."""
+        find = partial(fts5.word_hits, newest_first=newest_first, limit=limit)
+        return self._directly(find, words, authors, ranges)
+
     def finish(self) -> None:
         """Refuse every later statement; a body may have given us away."""
         self._over = "the transaction is over"
+
+    def _directly(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self._over is not None:
+            raise OurError(self._over)
+        try:
+            return function(self._connection, *args)
+        except sqlite3.Error as error:
+            self._failed(error)
 
     def _failed(self, error: sqlite3.Error) -> NoReturn:
         # SQLite undoes the whole transaction by itself after some errors. A body that goes on

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pchat.interfaces import Row, SqlValue
+from pchat.interfaces import Row, SqlValue, WordsRow
 from pchat.store.messages import last_messages, messages_between
 from pchat.store.rooms import delete_room
 from pchat.store.schema import find_steps, upgrade_sqlite
+from pchat.words import WordQuery
 
 
 class Explained:
@@ -33,6 +34,26 @@ class Explained:
     async def run_many(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
         for args in rows:
             await self.query(sql, args)
+
+    async def gather(self, columns: Sequence[str], sql: str, args: Sequence[SqlValue] = ()) -> list[Row]:
+        return await self.query(sql, args)
+
+    async def index_words(self, rows: Sequence[WordsRow]) -> None:
+        """Nothing to explain."""
+
+    async def unindex_words(self, rows: Sequence[WordsRow]) -> None:
+        """Nothing to explain."""
+
+    async def word_hits(
+        self,
+        words: WordQuery | None,
+        authors: Collection[int],
+        ranges: Sequence[tuple[int, int]],
+        *,
+        newest_first: bool,
+        limit: int,
+    ) -> list[list[int]]:
+        return [[] for _ in ranges]
 
 
 class Plans(SynchronousTestCase):
