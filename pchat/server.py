@@ -41,6 +41,8 @@ from pchat.rooms.invitations import Invitations
 from pchat.rooms.membership import Membership
 from pchat.rooms.notices import Notices
 from pchat.rooms.posting import Posting
+from pchat.rooms.preferences import Preferences
+from pchat.rooms.read_markers import ReadMarkers, ReadStates
 from pchat.rooms.roster import Rosters
 from pchat.rooms.search import Search
 from pchat.rooms.server_commands import ServerCommands, ServiceInfo
@@ -188,7 +190,10 @@ class Parts:
         blocks = Blocks(self.rosters, access, base.directory, self.web_service_url)
         self.feeds = Feeds(store, self.rosters, base.directory, blocks, envelope_ids)
         notices = Notices(self.rosters, blocks, base.directory, envelope_ids)
-        self.membership = Membership(store, tree, access, self.rosters, blocks, notices, clock, random)
+        states = ReadStates(store, access, settings)
+        self.membership = Membership(
+            store, tree, access, self.rosters, blocks, notices, states, clock, random
+        )
         self.posting = Posting(store, tree, access, settings, self.feeds, random)
         history = History(
             store,
@@ -214,10 +219,12 @@ class Parts:
         )
         families = [
             ServerCommands(info, tree, settings, clock),
-            Search(tree, access, settings, blocks, base.directory, self.rosters),
+            Search(tree, access, settings, blocks, base.directory, self.rosters, states),
             self.membership,
             history,
             self.invitations,
+            Preferences(store, clock),
+            ReadMarkers(store, tree, access, blocks, self.sessions, states, clock, envelope_ids),
         ]
         self.service = ChannelService(
             self.sessions,

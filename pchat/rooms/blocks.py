@@ -5,12 +5,13 @@ Source: docs/spec/xccos.md 2.4, 3.5 and chapter 10 ("Room block emitted everywhe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pchat import ticks
 from pchat.xccos.arguments import RoomKey
 from pchat.xccos.blocks import MessageBlock, RoomBlock, UserBlock
+from pchat.xccos.person_writer import read_state
 from pchat.xccos.writer import fib, msg, room_block, room_reference, user_block
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pchat.rooms.roster import Rosters
     from pchat.rooms.session import ChatSession
     from pchat.store.messages import StoredMessage
+    from pchat.store.read_markers import ReadState
     from pchat.xccos.codes import ResponseCode
 
 
@@ -63,9 +65,9 @@ class Blocks:
             updated_on=ticks.to_iso(room.updated_on),
         )
 
-    def room(self, room: Room) -> str:
-        """A room as search and notices show it."""
-        return room_block(self.describe(room))
+    def room(self, room: Room, state: ReadState | None = None) -> str:
+        """A room as search and notices show it; to its members also how they stand in it."""
+        return room_block(self.describe(room), inner="" if state is None else read_state(*state))
 
     def with_messages(self, room: Room, messages: Sequence[MessageBlock]) -> str:
         """A piece of a room's history."""
@@ -109,8 +111,8 @@ class Blocks:
         mask = self._access.mask(user, room)
         return self._access.legacy_mask(mask) if legacy else mask
 
-    def joined(self, rooms: Sequence[Room], session: ChatSession) -> str:
-        """Rooms just entered, with everybody who is in them unless a room is large."""
+    def joined(self, rooms: Sequence[Room], session: ChatSession, states: Mapping[int, ReadState]) -> str:
+        """Rooms just entered, with everybody who is in them unless a room is large, and what is unread."""
         numbers: dict[int, int] = {}
         users: list[str] = []
         shown: list[str] = []
@@ -127,7 +129,14 @@ class Blocks:
                     users.append(user_block(self.user(user, numbers[principal_id])))
                 mask = self._mask(user, room, session.legacy_masks)
                 holders.setdefault(mask, []).append(numbers[principal_id])
-            shown.append(room_block(self.describe(room), aibs=list(holders.items())))
+            state = states.get(room.id)
+            shown.append(
+                room_block(
+                    self.describe(room),
+                    aibs=list(holders.items()),
+                    inner="" if state is None else read_state(*state),
+                )
+            )
         return "".join(users) + "".join(shown)
 
     @staticmethod

@@ -5,7 +5,7 @@ Source: docs/spec/persistent-chat-server.md F-2 to F-6, P-12; docs/spec/xccos.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import define
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from pchat.interfaces import IStore, Random
     from pchat.rooms.access import Access
     from pchat.rooms.blocks import Blocks
+    from pchat.rooms.read_markers import ReadStates
     from pchat.rooms.room import Room
     from pchat.rooms.roster import CatchUp, Roster, Rosters
     from pchat.rooms.session import ChatSession
     from pchat.rooms.tree import NodeTree
+    from pchat.store.read_markers import ReadState
 
 log = Logger()
 
@@ -60,6 +62,7 @@ class Membership:
         rosters: Who is in which room on this server.
         blocks: Wire forms of rooms and users.
         notices: Tells the others.
+        states: Counts what is unread.
         clock: Time, for retries.
         random: Unpredictable bytes, for event ids.
     """
@@ -72,6 +75,7 @@ class Membership:
         rosters: Rosters,
         blocks: Blocks,
         notices: Notices,
+        states: ReadStates,
         clock: IReactorTime,
         random: Random,
     ) -> None:
@@ -81,6 +85,7 @@ class Membership:
         self._rosters = rosters
         self._blocks = blocks
         self._notices = notices
+        self._states = states
         self._clock = clock
         self._random = random
         self.unrecorded_parts = 0
@@ -93,20 +98,22 @@ class Membership:
 
     async def cmd_join(self, session: ChatSession, command: Command, wish: Join) -> None:
         """Enter one room, or be told by name why not."""
+        states = await self._read_states(session, wish.rooms)
         entries = await self._enter(session, wish.rooms)
         room = entries[0].room
         if room is None:
             raise CommandRefused(entries[0].code, entries[0].key.guid)
-        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.joined([room], session))
+        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.joined([room], session, states))
         self._tell_joined(session, entries, batch=False)
 
     async def cmd_bjoin(self, session: ChatSession, command: Command, wish: Join) -> None:
         """Enter several rooms; each refused one is named in the reply."""
+        states = await self._read_states(session, wish.rooms)
         entries = await self._enter(session, wish.rooms)
         entered = [entry.room for entry in entries if entry.room is not None]
         refused = [(entry.key, entry.code) for entry in entries if entry.room is None]
         code = ResponseCode.SUCCESS_OK if entered else refused[0][1]
-        data = self._blocks.joined(entered, session) + self._blocks.failures(refused, session)
+        data = self._blocks.joined(entered, session, states) + self._blocks.failures(refused, session)
         session.reply(command, code, data)
         self._tell_joined(session, entries, batch=True)
 
@@ -125,6 +132,11 @@ class Membership:
         session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.reference(room))
 
     # -- entering
+
+    async def _read_states(self, session: ChatSession, keys: Sequence[RoomKey]) -> Mapping[int, ReadState]:
+        # Before he enters: from then on messages come, which must not come before the reply.
+        rooms = [self._tree.room(key.domain, key.guid) for key in keys]
+        return await self._states.of(session.user, [room for room in rooms if room is not None])
 
     async def _enter(self, session: ChatSession, keys: Sequence[RoomKey]) -> list[_Entry]:
         await self._earlier_parts(session, keys)

@@ -6,7 +6,7 @@ docs/xccos-extensions.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from pchat.directory.people import Principal
     from pchat.rooms.access import Access
     from pchat.rooms.blocks import Blocks
+    from pchat.rooms.read_markers import ReadStates
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
     from pchat.rooms.session import ChatSession
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
+    from pchat.store.read_markers import ReadState
 
 #: Tells whether a room is one of those sought.
 Criterion = Callable[["Room"], bool]
+_UNTOLD: Mapping[int, ReadState] = {}
 _ROLES = {"BYMEMBER": Role.MEMBER, "BYMANAGER": Role.MANAGER}
 
 
@@ -47,6 +50,7 @@ class Search:
         blocks: Wire forms.
         directory: People by address.
         rosters: Who is in which room.
+        states: Counts what is unread.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Search:
         blocks: Blocks,
         directory: LocalDirectory,
         rosters: Rosters,
+        states: ReadStates,
     ) -> None:
         self._tree = tree
         self._access = access
@@ -64,6 +69,7 @@ class Search:
         self._blocks = blocks
         self._directory = directory
         self._rosters = rosters
+        self._states = states
 
     async def cmd_chansrch(self, session: ChatSession, command: Command, wish: RoomSearch) -> None:
         """Answer ``cmd:chansrch``: rooms that fit every criterion and that the asker may see."""
@@ -85,7 +91,11 @@ class Search:
         """Answer ``cmd:getassociations``: rooms the asker is a member, or a manager, of."""
         role = Role.MANAGER if wish.kind == "manager" else Role.MEMBER
         mine = self._access.rooms_of(session.user, role, self._tree)
-        self._answer(session, command, sorted(mine, key=_name), wish.max_results)
+        limit = self._most(wish.max_results)
+        states = await self._states.of(session.user, sorted(mine, key=_name)[:limit])
+        # Asked again: rights may have gone while the store was busy.
+        mine = self._access.rooms_of(session.user, role, self._tree)
+        self._answer(session, command, sorted(mine, key=_name), wish.max_results, states)
 
     def _criterion(self, asker: Principal, wish: RoomSearch) -> Criterion:
         """Make what tells the rooms sought, apart from whether the asker may see them."""
@@ -115,14 +125,21 @@ class Search:
             if roster.holds(person.id) and self._access.refusal_to_see_roster(asker, roster.room) is None
         )
 
-    def _answer(
-        self, session: ChatSession, command: Command, found: Iterable[Room], wished: int | None
-    ) -> None:
+    def _most(self, wished: int | None) -> int:
         limit = self._settings.search_limit
-        if wished is not None and 0 < wished < limit:
-            limit = wished
+        return wished if wished is not None and 0 < wished < limit else limit
+
+    def _answer(
+        self,
+        session: ChatSession,
+        command: Command,
+        found: Iterable[Room],
+        wished: int | None,
+        states: Mapping[int, ReadState] = _UNTOLD,
+    ) -> None:
+        limit = self._most(wished)
         rooms = list(islice(found, limit + 1))
-        data = "".join([self._blocks.room(room) for room in rooms[:limit]])
+        data = "".join([self._blocks.room(room, states.get(room.id)) for room in rooms[:limit]])
         session.reply(
             command, ResponseCode.SUCCESS_OK, data + (limit_exceeded() if len(rooms) > limit else "")
         )

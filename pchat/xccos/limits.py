@@ -44,6 +44,9 @@ class CommandLimits:
         principals: Entries to add and remove in one change of role lists.
         uri_chars: Characters of any URI.
         criteria_chars: Characters of a search text; no name is longer than 256.
+        label_chars: Characters of the label of a preference.
+        preference_bytes: Bytes of a preference's content, decoded.
+        preference_labels: Preferences of one user.
 
     Source: docs/spec/xccos.md sections 3.4, 3.5, 3.8 and 3.13.
     """
@@ -53,6 +56,9 @@ class CommandLimits:
     principals: int = 1_000
     uri_chars: int = 1_024
     criteria_chars: int = 256
+    label_chars: int = 255
+    preference_bytes: int = 65_536
+    preference_labels: int = 200
 
 
 DEFAULT_XML_LIMITS = XmlLimits()

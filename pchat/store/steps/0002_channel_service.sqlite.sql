@@ -70,6 +70,8 @@ create table read_markers (
     primary key (principal_id, room_id)
 ) without rowid;
 create index read_markers_by_room on read_markers (room_id);
+-- What others wrote after a marker is counted off this index alone, without reading the messages.
+create index messages_by_author on messages (room_id, chat_id, author_id);
 
 -- Rooms that a user follows, taken from what his clients publish as roomSetting.
 create table followed_rooms (
