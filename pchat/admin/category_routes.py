@@ -10,14 +10,14 @@ from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.category_administration import CategoryAdministration
 
 _CATEGORY_FIELDS: dict[str, Field] = {
-    "name": Text(),
-    "description": Text(),
-    "allowed_members": Texts(),
-    "denied_members": Texts(),
-    "creators": Texts(),
-    "invitations": Flag(),
-    "file_upload": Flag(),
-    "chat_history": Flag(),
+    "name": Text("A name that no room and no other category has."),
+    "description": Text("One line."),
+    "allowed_members": Texts("Users, groups and domains that may be in its rooms."),
+    "denied_members": Texts("Those that may not, although allowed."),
+    "creators": Texts("Those that may make rooms in it."),
+    "invitations": Flag("Whether members of its rooms are invited."),
+    "file_upload": Flag("Whether files may be posted."),
+    "chat_history": Flag("Whether messages are kept."),
 }
 #: Members whose name is not that of the rules' argument.
 _ARGUMENTS = {"allowed_members": "allowed", "denied_members": "denied"}
@@ -40,11 +40,37 @@ class CategoryRoutes:
     def routes(self) -> list[Route]:
         """List the operations."""
         return [
-            Route("GET", "categories", self._list),
-            Route("POST", "categories", self._add, _CATEGORY_FIELDS, ("name",)),
-            Route("GET", "categories/{category}", self._show),
-            Route("PATCH", "categories/{category}", self._change, _CATEGORY_FIELDS),
-            Route("DELETE", "categories/{category}", self._remove),
+            Route(
+                *("GET", "categories", self._list),
+                summary="List categories",
+                scope="read",
+                answer="Categories",
+            ),
+            Route(
+                *("POST", "categories", self._add, _CATEGORY_FIELDS, ("name",)),
+                summary="Make a category",
+                scope="rooms",
+                answer="Category",
+                status=201,
+            ),
+            Route(
+                *("GET", "categories/{category}", self._show),
+                summary="Show a category",
+                scope="read",
+                answer="Category",
+            ),
+            Route(
+                *("PATCH", "categories/{category}", self._change, _CATEGORY_FIELDS),
+                summary="Change a category; a list replaces the whole list",
+                scope="rooms",
+                answer="Category",
+            ),
+            Route(
+                *("DELETE", "categories/{category}", self._remove),
+                summary="Remove a category that has no rooms",
+                scope="rooms",
+                status=204,
+            ),
         ]
 
     async def _list(self, call: Call) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +23,35 @@ PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.1
 
 
+#: Status, value, and the ``Link`` header if there is one.
+Part = tuple[int, Any, str | None]
+_NEXT = re.compile(r'<([^>]*)>; rel="next"$')
+
+
+def whole_answer(
+    ask: Callable[[str, str, dict[str, Any] | None], Part],
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+) -> Answer:
+    """Ask once, or as often as a listing has parts; who says how many entries he wants gets one part.
+
+    Args:
+        ask: Asks once.
+        method, path, body: See `pchat.admin.api.AdministrationApi.call`.
+    """
+    status, value, link = ask(method, path, body)
+    if re.search(r"[?&]limit=", path):
+        return status, value
+    entries = value
+    while found := _NEXT.match(link or ""):
+        status, value, link = ask("GET", found[1], None)
+        if status >= 400:
+            return status, value
+        entries += value
+    return status, entries
+
+
 class Door(Protocol):
     """Where administration is asked."""
 
@@ -30,7 +60,7 @@ class Door(Protocol):
         """Whether a server runs."""
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
-        """Answer one request; see `pchat.admin.api.AdministrationApi.call`.
+        """Answer one request; see `pchat.admin.api.AdministrationApi.call`. Listings are given whole.
 
         Raises:
             OperatorError: There was no answer.
@@ -93,13 +123,17 @@ class ServerDoor:
         Raises:
             OperatorError: There was no answer.
         """
+        return whole_answer(self._ask, method, path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Part:
         data = None if body is None else json.dumps(body).encode("ascii")
         headers = {} if data is None else {"Content-Type": "application/json"}
         try:
             self._connection.request(method, path, data, headers)
             response = self._connection.getresponse()
             content = response.read()
-            return response.status, json.loads(content) if content else None
+            value = json.loads(content) if content else None
+            return response.status, value, response.getheader("Link")
         except (OSError, ValueError, http.client.HTTPException) as error:
             unknown = "" if method == "GET" else "; whether the change was made is not known"
             raise OperatorError(f"the server at {self._path} gave no answer{unknown}") from error

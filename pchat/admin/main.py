@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from pchat import __version__
+from pchat.admin.audit import audit
 from pchat.admin.backups import backup, restore
 from pchat.admin.categories import categories
 from pchat.admin.completion import completion
@@ -24,6 +25,7 @@ from pchat.admin.roles import role_commands
 from pchat.admin.rooms import rooms
 from pchat.admin.starting import init, serve
 from pchat.admin.status import status
+from pchat.admin.tokens import tokens
 from pchat.admin.users import users
 
 _EPILOG = """\b
@@ -54,6 +56,8 @@ for _command in (
     categories,
     rooms,
     config,
+    tokens,
+    audit,
     reports,
     test_message,
     backup,

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 
 from pchat import ticks
 from pchat.admin.api import AdministrationApi
-from pchat.admin.routes import Answer
+from pchat.admin.client import Part, whole_answer
+from pchat.admin.routes import Answer, Caller
 from pchat.admin.socket import actor_of
 from pchat.config import Config
 from pchat.errors import OurError
@@ -78,10 +79,14 @@ class OfflineDoor:
         self._api = AdministrationApi(parts, self._status)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
-        """Answer one request; see `AdministrationApi.call`."""
+        """Answer one request; see `pchat.admin.client.Door`."""
         if method != "GET":
             self._enter()
-        return at_once(self._api.call(method, path, body, self._actor))
+        return whole_answer(self._ask, method, path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Part:
+        reply = at_once(self._api.reply(method, path, body, Caller(self._actor)))
+        return reply.status, reply.value, reply.headers.get("Link")
 
     def close(self) -> None:
         """Let go of the store."""

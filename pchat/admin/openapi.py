@@ -161,7 +161,7 @@ def _segment(name: str) -> dict[str, Any]:
 
 def _filter(name: str, kind: Field) -> dict[str, Any]:
     schema = kind.schema()
-    described = {"name": name, "in": "query", "schema": schema}
+    described: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
     if "description" in schema:
         described["description"] = schema.pop("description")
     if isinstance(kind, Texts):

@@ -5,16 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pchat.admin.fields import Text, Texts
-from pchat.admin.problems import Problem, invalid
+from pchat.admin.fields import Field, Flag, Text, Texts, Word
+from pchat.admin.problems import Problem
 from pchat.admin.routes import NOTHING, Answer, Call, Route
-from pchat.rooms.room import Role
+from pchat.rooms.room import Behavior, Privacy, Role
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.room_queries import RoomFilter
 
-_ROOM_FIELDS = dict.fromkeys(("name", "description", "privacy", "type", "invitations", "addin"), Text())
-_PRINCIPALS = {"principals": Texts()}
-_FILTERS = ("filter", "category", "member", "manager", "privacy", "type", "disabled")
+_PRIVACY = Word(tuple(privacy.word for privacy in Privacy), "Who may find and join it.")
+_TYPE = Word(tuple(behavior.word for behavior in Behavior), "In an auditorium presenters alone may post.")
+_ROOM_FIELDS: dict[str, Field] = {
+    "name": Text("A name that no other room and no category has."),
+    "description": Text("One line."),
+    "privacy": _PRIVACY,
+    "type": _TYPE,
+    "invitations": Word(("inherit", "false"), "As the category says, or none."),
+    "addin": Text("A registered add-in; empty for none."),
+}
+_CATEGORY = Text("Name or URI of a category.")
+_PRINCIPALS = {"principals": Texts("Addresses of users, groups (or their names) and domains.")}
+_FILTERS: dict[str, Field] = {
+    "filter": Text("Part of the name or description, in any case."),
+    "category": _CATEGORY,
+    "member": Text("Address of somebody who is a member, himself or through a group or his domain."),
+    "manager": Text("The same for managers."),
+    "privacy": _PRIVACY,
+    "type": _TYPE,
+    "disabled": Flag("Disabled rooms only, or the others only."),
+}
 #: Members and filters whose name is not that of the rules' argument.
 _ARGUMENTS = {"type": "behavior", "filter": "text"}
 
@@ -42,31 +60,82 @@ class RoomRoutes:
 
     def routes(self) -> list[Route]:
         """List the operations."""
-        new = {**_ROOM_FIELDS, "category": Text()}
+        new = {**_ROOM_FIELDS, "category": _CATEGORY}
         roles = "rooms/{room}/roles/{role}"
         return [
-            Route("GET", "rooms", self._list, query=_FILTERS),
-            Route("POST", "rooms", self._add, new, ("name", "category")),
-            Route("GET", "rooms/{room}", self._show),
-            Route("PATCH", "rooms/{room}", self._change, _ROOM_FIELDS),
-            Route("DELETE", "rooms/{room}", self._remove),
-            Route("POST", "rooms/{room}/move", self._move, {"category": Text()}, ("category",)),
-            Route("POST", "rooms/{room}/disable", self._disable),
-            Route("POST", "rooms/{room}/enable", self._enable),
-            Route("GET", roles, self._list_role),
-            Route("POST", roles, self._add_role, _PRINCIPALS, ("principals",)),
+            Route(
+                *("GET", "rooms", self._list),
+                query=_FILTERS,
+                summary="List rooms: all, or those that pass every filter",
+                scope="read",
+                answer="Rooms",
+            ),
+            Route(
+                *("POST", "rooms", self._add, new, ("name", "category")),
+                summary="Make a room with empty role lists",
+                scope="rooms",
+                answer="Room",
+                status=201,
+            ),
+            Route(
+                *("GET", "rooms/{room}", self._show),
+                summary="Show a room with its role lists",
+                scope="read",
+                answer="Room",
+            ),
+            Route(
+                *("PATCH", "rooms/{room}", self._change, _ROOM_FIELDS),
+                summary="Change a room",
+                scope="rooms",
+                answer="Room",
+            ),
+            Route(
+                *("DELETE", "rooms/{room}", self._remove),
+                summary="Remove a room and its messages for good",
+                scope="rooms",
+                status=204,
+            ),
+            Route(
+                *("POST", "rooms/{room}/move", self._move, {"category": _CATEGORY}, ("category",)),
+                summary="Move a room to another category; roles outside its scope are taken away",
+                scope="rooms",
+                answer="Room",
+            ),
+            Route(
+                *("POST", "rooms/{room}/disable", self._disable),
+                summary="Disable a room: everybody leaves, nobody finds it, all is kept",
+                scope="rooms",
+                answer="Room",
+            ),
+            Route(
+                *("POST", "rooms/{room}/enable", self._enable),
+                summary="Enable a disabled room",
+                scope="rooms",
+                answer="Room",
+            ),
+            Route(
+                *("GET", roles, self._list_role),
+                summary="List who has a role in a room",
+                scope="read",
+                answer="RoleEntries",
+            ),
+            Route(
+                *("POST", roles, self._add_role, _PRINCIPALS, ("principals",)),
+                summary="Put people, groups or domains on a role list",
+                scope="rooms",
+                answer="RoleEntries",
+            ),
             # One request for several, so that all or none are removed; DELETE has no body to name them.
-            Route("POST", f"{roles}/remove", self._remove_role, _PRINCIPALS, ("principals",)),
+            Route(
+                *("POST", f"{roles}/remove", self._remove_role, _PRINCIPALS, ("principals",)),
+                summary="Take people, groups or domains from a role list",
+                scope="rooms",
+                answer="RoleEntries",
+            ),
         ]
 
     async def _list(self, call: Call) -> Answer:
-        filters = _arguments(call.query)
-        if "disabled" in filters:
-            words = {"true": True, "false": False}
-            if filters["disabled"] not in words:
-                raise invalid("disabled must be true or false")
-            filters["disabled"] = words[filters["disabled"]]
-        return 200, self._rooms.list_rooms(RoomFilter(**filters))
+        return 200, self._rooms.list_rooms(RoomFilter(**_arguments(call.query)))
 
     async def _add(self, call: Call) -> Answer:
         return 201, await self._rooms.add_room(call.actor, **_arguments(call.body))

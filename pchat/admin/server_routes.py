@@ -28,9 +28,30 @@ class ServerRoutes:
     def routes(self) -> list[Route]:
         """List the operations."""
         return [
-            Route("GET", "config", self._show_settings),
-            Route("PUT", "config/{setting}", self._set, {"value": Text()}, ("value",)),
-            Route("GET", "status", self._show_status),
+            Route(
+                *("GET", "config", self._show_settings),
+                summary="Show all settings",
+                scope="read",
+                answer="Settings",
+            ),
+            Route(
+                *(
+                    "PUT",
+                    "config/{setting}",
+                    self._set,
+                    {"value": Text("The new value, written as a text.")},
+                    ("value",),
+                ),
+                summary="Change a setting; it is in force at once",
+                scope="settings",
+                answer="Settings",
+            ),
+            Route(
+                *("GET", "status", self._show_status),
+                summary="Tell how the server is",
+                scope="read",
+                answer="Status",
+            ),
         ]
 
     async def _show_settings(self, call: Call) -> Answer:

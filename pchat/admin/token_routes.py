@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pchat.admin.fields import Text, Texts, Time
+from pchat.admin.fields import Field, Text, Texts, Time
 from pchat.admin.problems import Problem
 from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.token_administration import SCOPES, TokenAdministration
 
-_FIELDS = {
+_FIELDS: dict[str, Field] = {
     "name": Text("Who uses it: letters, digits, dots, hyphens, underscores."),
     "scopes": Texts("What it is good for.", words=tuple(SCOPES)),
     "expires_on": Time("When it stops being good; by default in a year."),

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from pchat.directory.local import LocalDirectory
 from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.access import Access
+from pchat.rooms.addins import Addins
 from pchat.rooms.category_administration import CategoryAdministration
 from pchat.rooms.committing import ChangeDesk, Subject, Touched
 from pchat.rooms.eligible import Eligible
@@ -106,6 +107,11 @@ class Administration:
         self.settings = SettingsAdministration(self._desk)
         self.usage = UsageReport(store, directory, tree, clock)
         self.tokens = TokenAdministration(self._desk, clock, random)
+
+    @property
+    def registered_addins(self) -> Addins:
+        """The add-ins that there are; only administration changes them."""
+        return self._desk.addins
 
     async def load(self) -> None:
         """Read everything from the store into memory; before anything else is asked."""

@@ -30,8 +30,8 @@ _NOBODY = Caller("anybody", frozenset())
 class TokenDoor:
     """Lets in who has a token.
 
-    After a wrong token its address has to wait, longer each time, until another wrong one is even told from no
-    token. Who has a right one is let in at once from there too: it has 256 random bits, so that nobody
+    After a wrong token its address has to wait, longer each time; another wrong one that comes sooner is neither
+    counted nor logged. A right one is let in at once from there too: it has 256 random bits, so that nobody
     guesses it, and a script with an old token must not lock out the others on its machine.
 
     Args:
