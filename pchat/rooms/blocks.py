@@ -12,18 +12,24 @@ from pchat import ticks
 from pchat.xccos.arguments import RoomKey
 from pchat.xccos.blocks import MessageBlock, RoomBlock, UserBlock
 from pchat.xccos.person_writer import read_state
-from pchat.xccos.writer import fib, msg, room_block, room_reference, user_block
+from pchat.xccos.room_writer import short_user
+from pchat.xccos.writer import fib, limit_exceeded, msg, room_block, room_reference, user_block
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
     from pchat.rooms.access import Access
+    from pchat.rooms.addins import Addins
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
     from pchat.rooms.session import ChatSession
     from pchat.store.messages import StoredMessage
     from pchat.store.read_markers import ReadState
     from pchat.xccos.codes import ResponseCode
+
+#: People in one list of a reply at most. Each of so long a list takes less than a hundred bytes, so that the
+#: whole of it stays well below what may wait for one client (``[sip.limits] unsent_bytes``).
+LONG_LIST = 20_000
 
 
 class Blocks:
@@ -33,19 +39,27 @@ class Blocks:
         rosters: Who is in which room.
         access: Permission masks.
         directory: People by id.
+        addins: The registered add-ins.
         filestore_uri: Address of the file web service.
     """
 
     def __init__(
-        self, rosters: Rosters, access: Access, directory: LocalDirectory, filestore_uri: str
+        self,
+        rosters: Rosters,
+        access: Access,
+        directory: LocalDirectory,
+        addins: Addins,
+        filestore_uri: str,
     ) -> None:
         self._rosters = rosters
         self._access = access
         self._directory = directory
+        self._addins = addins
         self._filestore_uri = filestore_uri
 
     def describe(self, room: Room) -> RoomBlock:
         """Collect what every room block tells."""
+        addin = self._addins.by_guid(room.addin_guid)
         return RoomBlock(
             name=room.name,
             description=room.description,
@@ -59,6 +73,9 @@ class Blocks:
             logged=room.logged,
             invite=room.invitations_on,
             filepost=room.file_upload,
+            addin_id=addin.guid if addin else "",
+            addin_name=addin.name if addin else "",
+            addin_url=addin.url if addin else "",
             created_by=room.created_by,
             created_on=ticks.to_iso(room.created_on),
             updated_by=room.updated_by,
@@ -103,13 +120,18 @@ class Blocks:
             email=user.email,
         )
 
+    def users(self, principals: Sequence[Principal], most: int) -> str:
+        """A list of users and groups: of more than so many only address and name are told."""
+        if len(principals) <= most:
+            return "".join([user_block(self.user(principal)) for principal in principals])
+        people = [short_user(principal.uri, principal.shown_name) for principal in principals[:LONG_LIST]]
+        return "".join(people) + (limit_exceeded() if len(principals) > LONG_LIST else "")
+
     def mask_in(self, user: Principal, room: Room, legacy: bool) -> tuple[int, str, str]:
         """A user's permission mask in a room, with the room's GUID and domain."""
-        return self._mask(user, room, legacy), room.guid, RoomKey.parse_uri(room.uri).domain
-
-    def _mask(self, user: Principal, room: Room, legacy: bool) -> int:
         mask = self._access.mask(user, room)
-        return self._access.legacy_mask(mask) if legacy else mask
+        shown = self._access.legacy_mask(mask) if legacy else mask
+        return shown, room.guid, RoomKey.parse_uri(room.uri).domain
 
     def joined(self, rooms: Sequence[Room], session: ChatSession, states: Mapping[int, ReadState]) -> str:
         """Rooms just entered, with everybody who is in them unless a room is large, and what is unread."""
@@ -119,15 +141,15 @@ class Blocks:
         for room in rooms:
             holders: dict[int, list[int]] = {}
             roster = self._rosters.find(room.id)
-            present = () if roster is None or roster.large else roster.user_ids
-            for principal_id in present:
+            present = {} if roster is None or roster.large else roster.masks
+            for principal_id, known_mask in present.items():
                 user = self._directory.by_id(principal_id)
                 if user is None:
                     continue
                 if principal_id not in numbers:
                     numbers[principal_id] = len(numbers)
                     users.append(user_block(self.user(user, numbers[principal_id])))
-                mask = self._mask(user, room, session.legacy_masks)
+                mask = self._access.legacy_mask(known_mask) if session.legacy_masks else known_mask
                 holders.setdefault(mask, []).append(numbers[principal_id])
             state = states.get(room.id)
             shown.append(

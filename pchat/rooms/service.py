@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pchat.errors import CommandRefused, StoreError
+from pchat.errors import AdministrationRefused, CommandRefused, StoreError
 from pchat.rooms.session import ChatSession
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.limits import XmlLimits
@@ -121,7 +121,7 @@ class ChannelService:
 
         def failed(failure: Failure) -> None:
             error = failure.value
-            if isinstance(error, CommandRefused):
+            if isinstance(error, CommandRefused | AdministrationRefused):
                 self._log_refusal(session, command, error)
                 code = error.code
             elif isinstance(error, StoreError):

@@ -5,6 +5,7 @@ Source: docs/spec/xccos.md sections 3.12, 3.13 and chapter 10; docs/xccos-extens
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 RoleWord = Literal["MEMBER", "MANAGER", "PRESENTER"]
 ROLES: dict[str, RoleWord] = {"MEMBER": "MEMBER", "MANAGER": "MANAGER", "PRESENTER": "PRESENTER"}
-_CATEGORY_SCHEME = "ma-cat://"
+_CATEGORY_URI = re.compile(r"[mM][aA]-[cC][aA][tT]://[^\s/?#<>\"'&]{1,255}/[^\s/?#<>\"'&]{1,128}")
 #: A name may be written with up to four characters for each that is stored (decomposed forms).
 _NAME_CHARACTERS = 1_024
 
@@ -140,22 +141,35 @@ class ModifyRoles:
 
 
 @frozen
-class PrincipalSearch:
-    """``prinsrch``.
+class UserSearch:
+    """``prinsrch`` of the kind ``USERS``: who there is.
 
     Args:
-        qtype: ``FORROLE``: who may be given a role; ``USERS``: who there is.
-        role: The role; None for ``USERS``.
-        room: The room that the role is in, if it is one.
-        category: URI of the category that the role would be in, for a room that is yet to be made.
-        criteria: Part of a name or address; empty for all, with ``FORROLE`` only.
+        criteria: Part of a name or address, not empty.
+        max_results: Most users wanted; None for all that the server allows.
+
+    Source: docs/spec/xccos.md section 3.13 and chapter 10.
+    """
+
+    criteria: str
+    max_results: int | None
+
+
+@frozen
+class RoleSearch:
+    """``prinsrch`` of the kind ``FORROLE``: who may be given a role.
+
+    Args:
+        role: The role.
+        room: The room that the role is in, None if it is yet to be made.
+        category: URI of the category that it would be made in; None if there is a room.
+        criteria: Part of a name or address; empty for all.
         max_results: Most principals wanted; None for all that the server allows.
 
     Source: docs/spec/xccos.md section 3.13 and chapter 10; docs/xccos-extensions.md.
     """
 
-    qtype: Literal["FORROLE", "USERS"]
-    role: RoleWord | None
+    role: RoleWord
     room: RoomKey | None
     category: str | None
     criteria: str
@@ -192,10 +206,13 @@ def read_modify_room(data: Element | None, limits: CommandLimits) -> ModifyRoom:
 
 
 def _wishes(block: Element, limits: CommandLimits) -> RoomWishes:
+    parent = _text(block, "parent", limits.uri_chars)
+    if parent is not None and not _CATEGORY_URI.fullmatch(parent):
+        raise refused("parent is no category URI")
     return RoomWishes(
         name=_text(block, "name", _NAME_CHARACTERS),
         description=_text(block, "description", _NAME_CHARACTERS),
-        parent=_text(block, "parent", limits.uri_chars),
+        parent=parent,
         behavior=word_of(block, "behavior", BEHAVIORS),
         visibility=word_of(block, "visibility", VISIBILITIES),
         invite=optional_boolean(block, "invite"),
@@ -258,7 +275,7 @@ def _uris(element: Element, name: str, limits: CommandLimits) -> tuple[str, ...]
     return tuple(dict.fromkeys(found))
 
 
-def read_principal_search(data: Element | None, limits: CommandLimits) -> PrincipalSearch:
+def read_principal_search(data: Element | None, limits: CommandLimits) -> UserSearch | RoleSearch:
     """Read ``prinsrch``: for a role its word and its room or category, for users what to look for."""
     block = one(data, "qib")
     qtype = attribute(block, "qtype", WORD_CHARACTERS, default="USERS").upper()
@@ -267,14 +284,14 @@ def read_principal_search(data: Element | None, limits: CommandLimits) -> Princi
     if qtype == "USERS":
         if not criteria:
             raise refused("no criteria")
-        return PrincipalSearch("USERS", None, None, None, criteria, most)
+        return UserSearch(criteria, most)
     if qtype != "FORROLE":
         raise refused("unknown qtype")
     role = _role(block, "role")
     uri = attribute(block, "uri", limits.uri_chars)
-    if uri[: len(_CATEGORY_SCHEME)].lower() == _CATEGORY_SCHEME:
-        return PrincipalSearch("FORROLE", role, None, uri, criteria, most)
-    return PrincipalSearch("FORROLE", role, RoomKey.parse_uri(uri), None, criteria, most)
+    if _CATEGORY_URI.fullmatch(uri):
+        return RoleSearch(role, None, uri, criteria, most)
+    return RoleSearch(role, RoomKey.parse_uri(uri), None, criteria, most)
 
 
 READERS: dict[str, Reader] = {

@@ -5,10 +5,7 @@ Source: docs/spec/xccos.md chapter 10; docs/xccos-extensions.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pchat.xccos.blocks import UserBlock
-from pchat.xccos.writer import attribute, room_mask, room_reference, user_block, user_reference
+from pchat.xccos.writer import attribute, room_mask, room_reference, user_reference
 
 
 def roles_notice(room_uri: str, user_uri: str, mask: tuple[int, str, str]) -> str:
@@ -22,14 +19,14 @@ def roles_notice(room_uri: str, user_uri: str, mask: tuple[int, str, str]) -> st
     return room_reference(room_uri) + user_reference(user_uri, room_mask(*mask))
 
 
-def role_list(role: str, holders: Iterable[UserBlock]) -> str:
+def role_list(role: str, holders: str) -> str:
     """Render one role list of ``getroles``.
 
     Args:
         role: ``MEMBER``, ``MANAGER`` or ``PRESENTER``.
-        holders: Who is on it.
+        holders: The rendered blocks of who is on it.
     """
-    return f'<role type="{attribute(role)}">{"".join(map(user_block, holders))}</role>'
+    return f'<role type="{attribute(role)}">{holders}</role>'
 
 
 def category_block(
@@ -49,6 +46,13 @@ def addin_block(guid: str, name: str, url: str) -> str:
     return f'<siop id="{attribute(guid)}" name="{attribute(name)}" url="{attribute(url)}"/>'
 
 
-def short_user(number: int, uri: str, disname: str) -> str:
-    """Render a ``uib`` of a long roster: what its ``aib`` refers to, and what people read."""
-    return f'<uib id="{number}" uri="{attribute(uri)}" disname="{attribute(disname)}"/>'
+def short_user(uri: str, disname: str, number: int | None = None) -> str:
+    """Render a ``uib`` of a long list: who it is and what people call him.
+
+    Args:
+        uri: SIP URI, or that of a group.
+        disname: Display name.
+        number: Number within the reply, where an ``aib`` refers to it.
+    """
+    numbered = "" if number is None else f' id="{number}"'
+    return f'<uib{numbered} uri="{attribute(uri)}" disname="{attribute(disname)}"/>'
