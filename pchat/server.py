@@ -36,14 +36,17 @@ from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.blocks import Blocks
 from pchat.rooms.consequences import Consequences
+from pchat.rooms.eligible import Eligible
 from pchat.rooms.history import History
 from pchat.rooms.invitations import Invitations
+from pchat.rooms.management import Management
 from pchat.rooms.membership import Membership
 from pchat.rooms.notices import Notices
 from pchat.rooms.posting import Posting
 from pchat.rooms.preferences import Preferences
 from pchat.rooms.read_markers import ReadMarkers, ReadStates
 from pchat.rooms.roster import Rosters
+from pchat.rooms.roster_query import RosterQuery
 from pchat.rooms.search import Search
 from pchat.rooms.server_commands import ServerCommands, ServiceInfo
 from pchat.rooms.service import ChannelService, Sessions
@@ -187,7 +190,8 @@ class Parts:
         limits = self.config.sip.limits
         envelope_ids = EnvelopeIds(random)
         self.rosters = Rosters(settings.participant_update_limit)
-        blocks = Blocks(self.rosters, access, base.directory, self.web_service_url)
+        addins = base.administration.registered_addins
+        blocks = Blocks(self.rosters, access, base.directory, addins, self.web_service_url)
         self.feeds = Feeds(store, self.rosters, base.directory, blocks, envelope_ids)
         notices = Notices(self.rosters, blocks, base.directory, envelope_ids)
         states = ReadStates(store, access, settings)
@@ -221,6 +225,17 @@ class Parts:
             ServerCommands(info, tree, settings, clock),
             Search(tree, access, settings, blocks, base.directory, self.rosters, states),
             self.membership,
+            RosterQuery(tree, access, settings, self.rosters, blocks),
+            Management(
+                base.administration.rooms,
+                tree,
+                access,
+                base.directory,
+                Eligible(access, base.directory),
+                addins,
+                settings,
+                blocks,
+            ),
             history,
             self.invitations,
             Preferences(store, clock),
