@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from attrs import evolve, field, frozen
 
 from pchat.directory.people import Principal
 from pchat.errors import AdministrationRefused
-from pchat.interfaces import ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.category import Category
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject, Touched
+from pchat.rooms.committing import ChangeDesk, Subject
+from pchat.rooms.entry_limit import check_entries
 from pchat.rooms.names import check_description, check_name, fold
-from pchat.rooms.new_domains import NewDomains, insert_domains, numbered
+from pchat.rooms.new_domains import NewDomains
 from pchat.rooms.people_administration import PeopleAdministration
-from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape, grants
-from pchat.rooms.room import Room
+from pchat.rooms.role_lists import RoleRules, grants
+from pchat.rooms.room_words import changed
 from pchat.rooms.scope import ScopeLists
+from pchat.rooms.scope_plan import ScopeChange, carry_out, delete, insert
+from pchat.rooms.scope_planning import ScopePlanner, scope_told
 from pchat.rooms.shown import Shown, category_shown, removed_shown
-from pchat.store.changes import Stamp
-from pchat.store.people import NewPrincipal
-from pchat.store.rooms import (
-    CategoryFields,
-    change_roles,
-    change_scope,
-    delete_category,
-    insert_category,
-    update_category,
-)
+from pchat.store.rooms import CategoryFields
 from pchat.xccos.codes import ResponseCode
 
-Pairs = Sequence[tuple[str, int]]
-
-
-@frozen
-class Purge:
-    """Roles that rooms lose, by number of room, and the events that tell of it."""
-
-    roles: Mapping[int, Pairs]
-    events: tuple[ChangeEvent, ...]
-
-
-@frozen
-class ScopeChange:
-    """What is put on and taken from the lists of a category, and what follows from it."""
-
-    added: Pairs
-    removed: Pairs
-    events: tuple[ChangeEvent, ...]
-    purge: Purge = Purge({}, ())
-    domains: Mapping[int, NewPrincipal] = field(factory=dict)
+#: The lists of a category as the store names them, and as everybody else does.
+LIST_NAMES = {"allow": "allowed_members", "deny": "denied_members", "create": "creators"}
 
 
 def unknown_category(text: str) -> AdministrationRefused:
@@ -64,32 +37,6 @@ def taken(name: str) -> AdministrationRefused:
     return AdministrationRefused(
         ResponseCode.ERROR_DUPLICATE_NAME, f"another room or category has the name {name!r}"
     )
-
-
-async def _add(
-    txn: ITransaction, stamp: Stamp, guid: str, fields: CategoryFields, scope: ScopeChange
-) -> Touched:
-    domains = await insert_domains(txn, stamp, scope.domains)
-    number = await insert_category(txn, guid, fields, stamp)
-    await change_scope(txn, number, numbered(scope.added, domains), (), stamp)
-    return Touched([number], principals=domains.values(), events=scope.events)
-
-
-async def _change(
-    txn: ITransaction, stamp: Stamp, number: int, fields: CategoryFields, scope: ScopeChange
-) -> Touched:
-    domains = await insert_domains(txn, stamp, scope.domains)
-    await update_category(txn, number, fields, stamp)
-    await change_scope(txn, number, numbered(scope.added, domains), scope.removed, stamp)
-    for room_id, pairs in scope.purge.roles.items():
-        await change_roles(txn, room_id, (), pairs, stamp)
-    events = (*scope.events, *scope.purge.events)
-    return Touched([number], scope.purge.roles, domains.values(), events=events)
-
-
-async def _remove(txn: ITransaction, stamp: Stamp, number: int, events: tuple[ChangeEvent, ...]) -> Touched:
-    await delete_category(txn, number)
-    return Touched(categories=[number], events=events)
 
 
 class CategoryAdministration:
@@ -110,7 +57,7 @@ class CategoryAdministration:
         self._desk = desk
         self._people = people
         self._access = access
-        self._rules = rules
+        self._planner = ScopePlanner(desk, access, rules)
 
     # -- asking
 
@@ -215,21 +162,16 @@ class CategoryAdministration:
             self._check_free(fields.name)
             domains = self._new_domains()
             lists = ScopeLists(*(self._numbers(texts, domains) for texts in (allowed, denied, creators)))
-            self._check_creators(lists, Category(0, "", "", fields.name), domains)
+            self._planner.check_creators(lists, Category(0, "", "", fields.name), domains)
+            check_entries(self._desk.tree, self._desk.settings, len(lists))
             guid = self._desk.new_guid()
             uri = self._desk.tree.category_uri(guid)
-            detail = {
-                "category": uri,
-                "name": fields.name,
-                "change": "created",
-                "added": grants(lists.pairs(), domains.uri),
-                "removed": {},
-            }
+            added = grants(lists.pairs(), domains.uri)
+            detail = scope_told(uri, fields.name, "created", added=added)
             event = self._desk.event("scope_change", actor, detail)
-            scope = ScopeChange(sorted(lists.pairs()), (), (event,), domains=domains.records())
-            await self._desk.commit(
-                Subject("category", uri, "add", after=detail), actor, _add, guid, fields, scope
-            )
+            scope = ScopeChange(sorted(lists.pairs()), events=(event,), domains=domains.records())
+            subject = Subject("category", uri, "add", after=_told(fields) | _lists_told(added))
+            await self._desk.commit(subject, actor, insert, guid, fields, scope)
             return self.show_category(fields.name)
 
     async def change_category(
@@ -275,15 +217,16 @@ class CategoryAdministration:
                 category.denied if denied is None else self._numbers(denied, domains),
                 category.creators if creators is None else self._numbers(creators, domains),
             )
+            lost = frozenset[int]()
             if creators is None:
-                lists = self._without_lost_creators(lists, category, domains)
-                lost = {("creator", number) for number in category.creators - lists.creators}
+                lists = self._planner.without_lost_creators(lists, category, domains)
+                lost = category.creators - lists.creators
             else:
-                self._check_creators(lists, category, domains)
-                lost = set()
-            removed = removed_shown(None, lost, self._desk.directory)
-            removed += await self._commit_change(actor, category, fields, lists, domains)
-            return self._shown(category) | {"removed": removed}
+                self._planner.check_creators(lists, category, domains)
+            scope = self._planner.planned(actor, category, lists, domains, lost)
+            creators_lost = removed_shown(None, [("creator", one) for one in lost], self._desk.directory)
+            roles_lost = await self._commit_change(actor, category, fields, lists, scope)
+            return self._shown(category) | {"removed": creators_lost + roles_lost}
 
     async def _commit_change(
         self,
@@ -291,18 +234,18 @@ class CategoryAdministration:
         category: Category,
         fields: CategoryFields,
         lists: ScopeLists,
-        domains: NewDomains,
+        scope: ScopeChange,
     ) -> list[Shown]:
-        before = ScopeLists.of(category)
-        inherited = (category.invitations, category.file_upload, category.logged)
-        scope = self._scope_change(actor, category, lists, domains)
-        await self._desk.commit(
-            Subject.of("category", category, "change"), actor, _change, category.id, fields, scope
-        )
+        before, was = ScopeLists.of(category), _fields_of(category)
+        check_entries(self._desk.tree, self._desk.settings, len(lists) - len(before))
+        subject = self._subject(category, was, fields, scope)
+        await self._desk.commit(subject, actor, carry_out, category.id, fields, scope)
         rooms = self._desk.tree.rooms_in(category)
         if before.allowed - lists.allowed or lists.denied - before.denied:
             self._desk.tell("rights_narrowed", rooms)
-        if inherited != (category.invitations, category.file_upload, category.logged):
+        if (before.allowed, before.denied) != (category.allowed, category.denied):
+            self._desk.tell("rights_changed", rooms)
+        if _inherited(was) != _inherited(fields):
             for room in rooms:
                 self._desk.tell("room_changed", room)
         return [
@@ -312,45 +255,15 @@ class CategoryAdministration:
             for entry in removed_shown(room.uri, scope.purge.roles[room.id], self._desk.directory)
         ]
 
-    def _scope_change(
-        self, actor: str, category: Category, lists: ScopeLists, domains: NewDomains
-    ) -> ScopeChange:
-        before = ScopeLists.of(category).pairs()
-        added, removed = sorted(lists.pairs() - before), sorted(before - lists.pairs())
-        if not added and not removed:
-            return ScopeChange((), (), ())
-        detail = {
-            "category": category.uri,
-            "name": category.name,
-            "change": "changed",
-            "added": grants(added, domains.uri),
-            "removed": grants(removed, domains.uri),
-        }
-        event = self._desk.event("scope_change", actor, detail)
-        purge = self._purge(actor, category, domains.spelt_out(lists).on(category))
-        return ScopeChange(added, removed, (event,), purge, domains.records())
-
-    def _purge(self, actor: str, category: Category, proposed: Category) -> Purge:
-        roles: dict[int, Pairs] = {}
-        events = []
-        # Looking at people first: a category may have 30 000 rooms, and few people fall out of its scope.
-        tree = self._desk.tree
-        for room in tree.rooms_naming(self._outside(tree.principals_named(), proposed)):
-            lost = self._lost(room, proposed) if room.category is category else ()
-            if lost:
-                roles[room.id] = lost
-                detail = {
-                    "added": {},
-                    "removed": grants(lost, self._desk.directory.uri_of),
-                    "reason": "scope",
-                }
-                events.append(self._desk.event("role_change", actor, detail, room))
-        return Purge(roles, tuple(events))
-
-    def _lost(self, room: Room, proposed: Category) -> Pairs:
-        held = RoleLists.of(room)
-        kept = self._rules.settled(held, evolve(RoomShape.of(room), category=proposed))
-        return sorted(held.pairs() - kept.pairs())
+    def _subject(
+        self, category: Category, was: CategoryFields, fields: CategoryFields, scope: ScopeChange
+    ) -> Subject:
+        old, new = changed(_told(was), _told(fields))
+        uri_of = self._desk.directory.uri_of
+        gone = _lists_told(grants(scope.removed, uri_of))
+        names = {number: domain.uri for number, domain in scope.domains.items()}
+        come = _lists_told(grants(scope.added, lambda number: names.get(number) or uri_of(number)))
+        return Subject.of("category", category, "change", old | gone, new | come)
 
     async def remove_category(self, actor: str, text: str) -> None:
         """Remove a category that has no rooms (F-15).
@@ -366,11 +279,13 @@ class CategoryAdministration:
                     ResponseCode.ERROR_NODE_HIERARCHY_VIOLATION,
                     f"the category {category.name!r} has {rooms} rooms; move or remove them first",
                 )
-            detail = {"category": category.uri, "name": category.name, "change": "removed"}
-            event = self._desk.event("scope_change", actor, detail)
-            await self._desk.commit(
-                Subject.of("category", category, "remove"), actor, _remove, category.id, (event,)
+            event = self._desk.event(
+                "scope_change", actor, scope_told(category.uri, category.name, "removed")
             )
+            held = grants(ScopeLists.of(category).pairs(), self._desk.directory.uri_of)
+            before = _told(_fields_of(category)) | _lists_told(held)
+            subject = Subject.of("category", category, "remove", before)
+            await self._desk.commit(subject, actor, delete, category.id, (event,))
 
     # -- rules
 
@@ -378,29 +293,6 @@ class CategoryAdministration:
         holder = self._desk.tree.name_taken(name)
         if holder is not None and holder is not own:
             raise taken(name)
-
-    def _check_creators(self, lists: ScopeLists, category: Category, domains: NewDomains) -> None:
-        outside = self._outside(lists.creators, domains.spelt_out(lists).on(category))
-        if outside:
-            raise AdministrationRefused(
-                ResponseCode.ERROR_PRINCIPALS_NOT_IN_SCOPE,
-                f"{min(map(domains.uri, outside))} cannot be a creator: not among those allowed, or denied",
-            )
-
-    def _without_lost_creators(
-        self, lists: ScopeLists, category: Category, domains: NewDomains
-    ) -> ScopeLists:
-        lost = self._outside(lists.creators, domains.spelt_out(lists).on(category))
-        return evolve(lists, creators=lists.creators - lost)
-
-    def _outside(self, numbers: Iterable[int], proposed: Category) -> frozenset[int]:
-        return frozenset(number for number in numbers if not self._inside(number, proposed))
-
-    def _inside(self, number: int, proposed: Category) -> bool:
-        if number < 0:  # a new domain is part of nothing but itself
-            return number in proposed.allowed and number not in proposed.denied
-        principal = self._desk.directory.by_id(number)
-        return principal is not None and self._access.in_scope(principal, proposed)
 
     def _new_domains(self) -> NewDomains:
         return NewDomains(self._desk.directory, self._desk.new_guid)
@@ -415,3 +307,34 @@ def _fields(*, name: str, description: str, **switches: Any) -> CategoryFields:
     return CategoryFields(
         name=checked, name_folded=fold(checked), description=check_description(description), **switches
     )
+
+
+def _fields_of(category: Category) -> CategoryFields:
+    return CategoryFields(
+        name=category.name,
+        name_folded=fold(category.name),
+        description=category.description,
+        invitations=category.invitations,
+        file_upload=category.file_upload,
+        logged=category.logged,
+    )
+
+
+def _inherited(fields: CategoryFields) -> tuple[bool, bool, bool]:
+    return fields.invitations, fields.file_upload, fields.logged
+
+
+def _told(fields: CategoryFields) -> dict[str, Any]:
+    """Write the attributes for the audit log."""
+    return {
+        "name": fields.name,
+        "description": fields.description,
+        "invitations": fields.invitations,
+        "file_upload": fields.file_upload,
+        "chat_history": fields.logged,
+    }
+
+
+def _lists_told(granted: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Write entries of lists for the audit log."""
+    return {LIST_NAMES[name]: uris for name, uris in granted.items()}

@@ -36,6 +36,10 @@ class RoleLists:
         """Take the lists of a room as it is."""
         return cls(room.members, room.managers, room.presenters)
 
+    def __len__(self) -> int:
+        """Count all grants."""
+        return len(self.members) + len(self.managers) + len(self.presenters)
+
     def holders(self, role: Role) -> frozenset[int]:
         """Tell the principals on one list."""
         by_role = {Role.MEMBER: self.members, Role.MANAGER: self.managers, Role.PRESENTER: self.presenters}

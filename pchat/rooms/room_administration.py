@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import evolve
 
 from pchat.directory.people import Principal
 from pchat.errors import AdministrationRefused
 from pchat.rooms.access import Access
+from pchat.rooms.category import Category
 from pchat.rooms.category_administration import CategoryAdministration, taken
-from pchat.rooms.committing import ChangeDesk, ChangeEvent, Subject
+from pchat.rooms.committing import ChangeDesk, Subject
 from pchat.rooms.entry_limit import check_entries
-from pchat.rooms.guests import Guests
-from pchat.rooms.names import check_description, check_name, fold
 from pchat.rooms.role_lists import RoleDelta, RoleLists, RoleRules, grants
 from pchat.rooms.room import Role, Room
-from pchat.rooms.room_plan import (
-    InvitationChange,
-    RoomPlan,
-    RoomState,
-    carry_out,
-    change_word,
-    delete,
-    insert,
-)
+from pchat.rooms.room_plan import RoomState, carry_out, delete, insert
+from pchat.rooms.room_planning import Given, RoomPlanner
 from pchat.rooms.room_queries import RoomQueries, unknown_room
-from pchat.rooms.room_words import changed, read_words, told
+from pchat.rooms.room_words import read_words, told
 from pchat.rooms.shown import Shown, removed_shown
 from pchat.store.rooms import RoomFields
 from pchat.xccos.codes import ResponseCode
-
-Given = Mapping[Role, frozenset[int]]
 
 
 class RoomAdministration(RoomQueries):
@@ -54,8 +45,7 @@ class RoomAdministration(RoomQueries):
         self, desk: ChangeDesk, categories: CategoryAdministration, access: Access, rules: RoleRules
     ) -> None:
         super().__init__(desk, categories, access)
-        self._rules = rules
-        self._guests = Guests(access, desk.directory)
+        self._planner = RoomPlanner(desk, access, rules)
 
     # -- making and removing
 
@@ -92,23 +82,17 @@ class RoomAdministration(RoomQueries):
         """
         words = read_words(
             self._desk.addins,
+            name=name,
+            description=description,
             privacy=privacy,
             behavior=behavior,
             invitations=invitations,
             addin=addin or "",
         )
-        checked, line = check_name(name, "room"), check_description(description)
         async with self._desk.lock:
             parent = self._categories.parent(category, user)
-            self._check_free(checked)
-            fields = RoomFields(
-                category_id=parent.id,
-                name=checked,
-                name_folded=fold(checked),
-                description=line,
-                disabled=disabled,
-                **words,
-            )
+            self._check_free(words["name"])
+            fields = RoomFields(category_id=parent.id, disabled=disabled, **words)
             roles = [] if user is None else [(Role.MANAGER.value, user.id)]
             check_entries(self._desk.tree, self._desk.settings, len(roles))
             guid = self._desk.new_guid()
@@ -118,7 +102,7 @@ class RoomAdministration(RoomQueries):
             events = [self._desk.event("room_change", actor, {"change": "created", "after": after})]
             if roles:
                 events.append(self._desk.event("role_change", actor, {"added": given, "removed": {}}))
-            named = tuple(evolve(event, room_uri=uri, room_name=checked) for event in events)
+            named = tuple(evolve(event, room_uri=uri, room_name=fields.name) for event in events)
             subject = Subject("room", uri, "add", after=after | given)
             await self._desk.commit(subject, actor, insert, guid, fields, roles, named)
             return self.show_room(uri)
@@ -183,30 +167,26 @@ class RoomAdministration(RoomQueries):
                 may not be on a list, changed meanwhile, or the user may not.
         """
         words = read_words(
-            self._desk.addins, privacy=privacy, behavior=behavior, invitations=invitations, addin=addin
+            self._desk.addins,
+            name=name,
+            description=description,
+            privacy=privacy,
+            behavior=behavior,
+            invitations=invitations,
+            addin=addin,
         )
-        if name is not None:
-            words["name"] = check_name(name, "room")
-            words["name_folded"] = fold(words["name"])
-        if description is not None:
-            words["description"] = check_description(description)
         async with self._desk.lock:
             room = self._room_for(text, user, updated_on)
             self._check_free(words.get("name", room.name), room)
-            target = room.category
-            if category is not None and self._categories.found(category) is not target:
-                target = self._categories.parent(category, user)
             if disabled is not None:
                 if user is not None and room.disabled and not disabled:
                     raise _not_allowed("only administrators enable rooms")
                 words["disabled"] = disabled
-            now = RoomState.of(room)
-            wanted = evolve(now, fields=evolve(now.fields, category_id=target.id, **words), category=target)
+            wanted = self._altered(room, words, self._target(room, category, user))
             given: dict[Role, frozenset[int]] = {}
             for role, texts in (lists or {}).items():
-                replaced = self._lists_with(wanted.lists, role, texts)
-                given[role] = replaced.holders(role)
-                wanted = evolve(wanted, lists=replaced)
+                given[role] = self._numbers(text for text in texts if text.strip())
+                wanted = evolve(wanted, lists=wanted.lists.with_holders(role, given[role]))
             removed = await self._commit_change(actor, room, wanted, given)
             return self.show_room(room.uri) | {"removed": removed}
 
@@ -240,10 +220,8 @@ class RoomAdministration(RoomQueries):
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT, f"the room {room.name!r} is {word} already"
                 )
-            now = RoomState.of(room)
-            await self._commit_change(
-                actor, room, evolve(now, fields=evolve(now.fields, disabled=disabled)), {}
-            )
+            wanted = self._altered(room, {"disabled": disabled}, room.category)
+            await self._commit_change(actor, room, wanted, {})
             return self.show_room(room.uri)
 
     # -- roles
@@ -347,92 +325,32 @@ class RoomAdministration(RoomQueries):
             )
         return room
 
+    def _target(self, room: Room, category: str | None, user: Principal | None) -> Category:
+        if category is None or self._categories.found(category) is room.category:
+            return room.category
+        return self._categories.parent(category, user)
+
+    @staticmethod
+    def _altered(room: Room, words: Mapping[str, Any], category: Category) -> RoomState:
+        now = RoomState.of(room)
+        return evolve(now, fields=evolve(now.fields, category_id=category.id, **words), category=category)
+
     def _check_free(self, name: str, own: Room | None = None) -> None:
         holder = self._desk.tree.name_taken(name)
         if holder is not None and holder is not own:
             raise taken(name)
 
     async def _commit_change(self, actor: str, room: Room, wanted: RoomState, given: Given) -> list[Shown]:
-        before, after = RoomState.of(room), self._settled(room, wanted, given)
-        check_entries(
-            self._desk.tree,
-            self._desk.settings,
-            len(after.lists.pairs()) - len(before.lists.pairs()),
-        )
+        before, after = RoomState.of(room), self._planner.settled(room, wanted, given)
+        check_entries(self._desk.tree, self._desk.settings, len(after.lists) - len(before.lists))
         purged = sorted(wanted.lists.pairs() - after.lists.pairs())
         shown = removed_shown(room.uri, purged, self._desk.directory)
-        subject, plan = self._planned(actor, room, before, after, purged)
+        subject, plan = self._planner.planned(actor, room, after, purged)
         committed = await self._desk.commit(subject, actor, carry_out, room.id, plan)
         self._tell(room, before, after)
         if committed.invited:
             self._desk.tell("invited", room, committed.invited)
         return shown
-
-    def _settled(self, room: Room, wanted: RoomState, given: Given) -> RoomState:
-        """Refuse whoever may not be on a list that was given (P-2, P-3), and drop the others (P-10)."""
-        for role in Role:
-            named = sorted(given.get(role, ()))
-            known = [who for number in named if (who := self._desk.directory.by_id(number)) is not None]
-            if known:
-                self._rules.check_grant(role, known, wanted.shape, wanted.lists)
-        if wanted.shape == RoomState.of(room).shape:
-            # Then everybody is in scope, or was just asked: long lists are not gone through again.
-            lists = self._rules.with_fitting_presenters(wanted.lists, wanted.shape)
-        else:
-            lists = self._rules.settled(wanted.lists, wanted.shape)
-        return evolve(wanted, lists=lists)
-
-    def _planned(
-        self,
-        actor: str,
-        room: Room,
-        before: RoomState,
-        after: RoomState,
-        purged: list[tuple[str, int]],
-    ) -> tuple[Subject, RoomPlan]:
-        """Write down what is to be done, and what compliance and the audit log are told of it."""
-        addins, uri_of = self._desk.addins, self._desk.directory.uri_of
-        old, new = changed(
-            told(before.fields, before.category, addins), told(after.fields, after.category, addins)
-        )
-        word = change_word(old, new)
-        added = sorted(after.lists.pairs() - before.lists.pairs())
-        removed = sorted(before.lists.pairs() - after.lists.pairs())
-        reshaped = before.shape != after.shape
-        events: list[ChangeEvent] = []
-        if new:
-            detail = {"change": word, "before": old, "after": new}
-            events.append(self._desk.event("room_change", actor, detail, room))
-        by_name = [pair for pair in removed if not (reshaped and pair in purged)]
-        if added or by_name:
-            told_roles = {"added": grants(added, uri_of), "removed": grants(by_name, uri_of)}
-            events.append(self._desk.event("role_change", actor, told_roles, room))
-        if reshaped and purged:
-            lost = {"added": {}, "removed": grants(purged, uri_of), "reason": word}
-            events.append(self._desk.event("role_change", actor, lost, room))
-        subject = Subject.of(
-            "role" if (added or removed) and not new else "room",
-            room,
-            word,
-            old | grants(removed, uri_of),
-            new | grants(added, uri_of),
-        )
-        plan = RoomPlan(
-            fields=after.fields if new or not (added or removed) else None,
-            added=added,
-            removed=removed,
-            purged=reshaped and bool(purged),
-            invitations=self._invitations(room, before, after),
-            events=tuple(events),
-        )
-        return subject, plan
-
-    def _invitations(self, room: Room, before: RoomState, after: RoomState) -> InvitationChange:
-        return InvitationChange(
-            invited=self._guests.invited(room, after.on(room)),
-            withdrawn=self._guests.withdrawn(before.lists.members, after.lists.members),
-            limit=self._desk.settings.invitation_limit,
-        )
 
     def _tell(self, room: Room, before: RoomState, after: RoomState) -> None:
         if after.fields.disabled and not before.fields.disabled:

@@ -136,14 +136,12 @@ async def delete(txn: ITransaction, stamp: Stamp, number: int, event: ChangeEven
     return Touched(rooms=[number], events=(event,))
 
 
-def change_word(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def change_word(after: Mapping[str, Any]) -> str:
     """Name a change for people: ``moved``, ``disabled``, ``enabled``, or ``changed`` for everything else.
 
     Args:
-        before, after: The attributes that changed, as words.
+        after: The attributes that changed, as words.
     """
     if set(after) == {"disabled"}:
         return "disabled" if after["disabled"] else "enabled"
-    if after and set(after) <= {"category", "category_name"} and before:
-        return "moved"
-    return "changed"
+    return "moved" if set(after) == {"category", "category_name"} else "changed"

@@ -13,7 +13,6 @@ from pchat.rooms.category_administration import CategoryAdministration
 from pchat.rooms.committing import ChangeDesk
 from pchat.rooms.names import fold
 from pchat.rooms.principals import principal_named, unknown_principal
-from pchat.rooms.role_lists import RoleLists
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.rooms.room_words import known_addin, read_invitations, read_word
 from pchat.rooms.shown import Shown, granted_shown, principals_shown, room_shown, room_shown_in_full
@@ -215,7 +214,3 @@ class RoomQueries:
 
     def _numbers(self, texts: Iterable[str]) -> frozenset[int]:
         return frozenset(self._principal(text).id for text in texts)
-
-    def _lists_with(self, lists: RoleLists, role: Role, texts: Iterable[str]) -> RoleLists:
-        # An empty text empties a list, as it does with the lists of a category.
-        return lists.with_holders(role, self._numbers(text for text in texts if text.strip()))

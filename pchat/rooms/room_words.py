@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pchat.errors import AdministrationRefused
 from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
-from pchat.rooms.names import fold
+from pchat.rooms.names import check_description, check_name, fold
 from pchat.rooms.room import Behavior, Privacy, Room
 from pchat.store.addins import AddinRecord
 from pchat.store.rooms import RoomFields
@@ -67,15 +67,18 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, A
 def read_words(
     addins: Addins,
     *,
+    name: str | None,
+    description: str | None,
     privacy: str | None,
     behavior: str | None,
     invitations: str | None,
     addin: str | None,
 ) -> dict[str, Any]:
-    """Read the words that were given.
+    """Read the attributes that were given.
 
     Args:
         addins: The add-ins that are registered.
+        name, description: One line each.
         privacy, behavior, invitations: Words of the attributes.
         addin: Name or GUID of an add-in; empty for none.
 
@@ -83,9 +86,15 @@ def read_words(
         Arguments of `RoomFields`; None was not given and is left out.
 
     Raises:
-        AdministrationRefused: A word that is none of those known, or an add-in that is not registered.
+        AdministrationRefused: Not to be a name, a word that is none of those known, or an add-in that is not
+            registered.
     """
     given: dict[str, Any] = {}
+    if name is not None:
+        given["name"] = check_name(name, "room")
+        given["name_folded"] = fold(given["name"])
+    if description is not None:
+        given["description"] = check_description(description)
     if privacy is not None:
         given["privacy"] = read_word(Privacy, privacy, "privacy")
     if behavior is not None:

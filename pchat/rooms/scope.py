@@ -23,6 +23,10 @@ class ScopeLists:
         """Take the lists of a category as it is."""
         return cls(category.allowed, category.denied, category.creators)
 
+    def __len__(self) -> int:
+        """Count all entries."""
+        return len(self.allowed) + len(self.denied) + len(self.creators)
+
     def pairs(self) -> set[tuple[str, int]]:
         """Tell all grants as pairs of list (as the store names them) and principal."""
         lists = {"allow": self.allowed, "deny": self.denied, "create": self.creators}

@@ -88,6 +88,7 @@ class CategoryTests(StaffCase):
                 "created_on": stamp,
                 "updated_by": "alice",
                 "updated_on": stamp,
+                "purged_on": None,
             },
         )
 

@@ -95,7 +95,7 @@ class LogTests(RecordCase):
         with capturedLogs() as events:
             for work in works:
                 result(work)
-        return [line for line in map(formatEvent, events) if " changed " in line]
+        return [line for line in map(formatEvent, events) if line and line.startswith(f"{OPERATOR}: ")]
 
     def test_everything_is_named(self) -> None:
         """Each line says what was changed, also if it is new or has no number."""
@@ -114,10 +114,16 @@ class LogTests(RecordCase):
         self.assertEqual(
             lines,
             [
-                f"{OPERATOR} changed {what}"
+                f"{OPERATOR}: {what}"
                 for what in (
-                    *(f"principal {carol}", f"principal {carol}", "policy global", f"policy {carol}"),
-                    *(f"category {few}", f"room {ops}", f"role {ops}", "settings default-history"),
+                    *(
+                        f"add user {carol}",
+                        f"disable user {carol}",
+                        "set policy global",
+                        f"set policy {carol}",
+                    ),
+                    *(f"add category {few}", f"add room {ops}", f"change role {ops}"),
+                    "set setting default-history",
                 )
             ],
         )
