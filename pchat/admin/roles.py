@@ -21,7 +21,7 @@ def role_commands(role: str, description: str) -> Noun:
     group = Noun(role, help=description)
 
     def print_list(found: list[dict[str, Any]]) -> None:
-        rows = [(principal["uri"], principal["kind"]) for principal in found]
+        rows = [(entry.get("name", entry["uri"]), entry["kind"]) for entry in found]
         heading = f"{role.capitalize()}s"
         print_table((heading, "Kind"), rows, f"The room has no {role}s.", whole=(heading,))
 

@@ -169,6 +169,7 @@ SCHEMAS: dict[str, Schema] = {
         room=TEXT_OR_NULL,
         role=TEXT,
         uri=TEXT,
+        optional={"category": TEXT_OR_NULL, "group": TEXT_OR_NULL},
     ),
     "Category": obj(
         "A category; who is allowed and not denied may use its rooms.",

@@ -128,14 +128,15 @@ class Session:
         """Tell a person which role entries a change took away; a program finds them in ``removed``.
 
         Args:
-            entries: Each with ``room`` (None for a category's creators), ``role`` and ``uri``.
+            entries: Each with ``room`` (None for a category's creators), ``role`` and ``uri``; of a removed
+                group with ``category`` and ``group`` too, either of which may be the place instead.
             why: What they have in common, such as ``outside the new scope``.
         """
         if not entries:
             return
         number = len(entries)
         told = "; ".join(
-            f"{entry['role']} {entry['uri']}" + (f" of {entry['room']}" if entry["room"] else "")
+            f"{entry['role']} {entry['uri']}" + (f" of {place}" if (place := _place(entry)) else "")
             for entry in entries[:REMOVED_SHOWN]
         )
         if number > REMOVED_SHOWN:
@@ -147,3 +148,7 @@ class Session:
         """Print a line for a person; a program learns as much from the exit status."""
         if not self.as_json:
             print_line(text)
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    return str(entry["room"] or entry.get("category") or entry.get("group") or "")

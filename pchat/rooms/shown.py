@@ -74,8 +74,7 @@ def granted_shown(
         grant = grants.get((role.value, principal.id))
         shown.append(
             {
-                "uri": principal.uri,
-                "kind": principal.kind.name.lower(),
+                **principal_shown(principal),
                 "granted_by": grant.granted_by if grant else None,
                 "granted_on": ticks.to_iso(grant.granted_on) if grant else None,
             }

@@ -19,6 +19,7 @@ from pchat.interfaces import Body, ITransaction
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.category import Category
+from pchat.rooms.names import fold
 from pchat.rooms.observers import ChangeObserver, IChangeObserver
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
@@ -132,6 +133,7 @@ class Rules(Memory):
         self.store.start().addErrback(Failure.raiseException)
         super().__init__(self.store, self.clock)
         self.people = self.administration.people
+        self.groups = self.administration.groups
         self.categories = self.administration.categories
         self.rooms = self.administration.rooms
         self.observer = NotingObserver()
@@ -179,7 +181,16 @@ class RulesCase(SynchronousTestCase):
 def state(memory: Memory) -> dict[str, Any]:
     """Write down all that a memory holds, in a form that can be compared."""
     principals = {
-        number: (found.guid, found.uri, found.key, found.kind, found.display_name, found.state)
+        number: (
+            found.guid,
+            found.uri,
+            found.key,
+            found.kind,
+            found.name,
+            found.display_name,
+            found.state,
+            found.description,
+        )
         for number in range(1, 200)
         if (found := memory.directory.by_id(number)) is not None
     }
@@ -189,7 +200,18 @@ def state(memory: Memory) -> dict[str, Any]:
         "principals": principals,
         "found": {key: memory.directory.by_uri(found[1]) is not None for key, found in principals.items()},
         "enabled": {user.uri: memory.directory.enabled(user) for user in users},
-        "affiliations": {user.uri: memory.directory.affiliations(user) for user in users},
+        "affiliations": {
+            principal.uri: memory.directory.affiliations(principal)
+            for principal in memory.directory.principals()
+        },
+        "groups": {
+            group.uri: (
+                memory.directory.members(group),
+                memory.directory.groups_of(group),
+                memory.directory.group_by_name(fold(group.name)) is group,
+            )
+            for group in memory.directory.groups()
+        },
         "policies": memory.directory.policies(),
         "settings": memory.settings.shown(),
         "categories": [_fields(category) for category in memory.tree.categories()],
