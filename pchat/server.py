@@ -30,6 +30,7 @@ from pchat.frontend.chat_dialogs import ChatDialogs
 from pchat.frontend.connections import Connections
 from pchat.frontend.front_end import FrontEnd
 from pchat.frontend.provisioning import ChatAddresses
+from pchat.frontend.room_setting import follow_all_published
 from pchat.frontend.user_agent import UserAgent
 from pchat.interfaces import IStore, Random
 from pchat.rooms.access import Access
@@ -41,13 +42,16 @@ from pchat.rooms.history import History
 from pchat.rooms.invitations import Invitations
 from pchat.rooms.management import Management
 from pchat.rooms.membership import Membership
+from pchat.rooms.message_notices import MessageNotices
 from pchat.rooms.notices import Notices
 from pchat.rooms.posting import Posting
 from pchat.rooms.preferences import Preferences
 from pchat.rooms.read_markers import ReadMarkers, ReadStates
+from pchat.rooms.reads import ReadLog
 from pchat.rooms.roster import Rosters
 from pchat.rooms.roster_query import RosterQuery
 from pchat.rooms.search import Search
+from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.server_commands import ServerCommands, ServiceInfo
 from pchat.rooms.service import ChannelService, Sessions
 from pchat.rooms.settings import Settings
@@ -59,6 +63,7 @@ from pchat.sip.turn import Turn
 from pchat.store import outbox
 from pchat.store.servers import alive, enter
 from pchat.store.sqlite import IThreads, SqliteStore
+from pchat.topics.service import Topics
 from pchat.xccos.limits import XmlLimits
 from pchat.xccos.writer import EnvelopeIds
 
@@ -179,8 +184,10 @@ class Parts:
         self._make_service()
         self._make_front_end()
         base.administration.observe(self.consequences)
+        base.administration.observe(self.message_notices)
         base.administration.observe(self.connections)
         base.administration.observe(self.invitations)
+        base.administration.observe(self.topics.feeds)
 
     # -- rooms and fan-out
 
@@ -198,19 +205,15 @@ class Parts:
         self.membership = Membership(
             store, tree, access, self.rosters, blocks, notices, states, clock, random
         )
-        self.posting = Posting(store, tree, access, settings, self.feeds, random)
-        history = History(
-            store,
-            tree,
-            access,
-            settings,
-            blocks,
-            base.directory,
-            clock,
-            random,
-            record_reads=self.config.compliance.enabled,
-        )
+        reads = ReadLog(store, clock, random, enabled=self.config.compliance.enabled)
+        gate = SearchGate(clock)
+        history = History(store, tree, access, settings, blocks, base.directory, reads, gate)
         self.sessions = Sessions()
+        self.topics = Topics(
+            *(store, tree, access, settings, base.directory, self.sessions, blocks, reads),
+            *(envelope_ids, clock, random),
+        )
+        self.posting = Posting(store, tree, access, settings, self.feeds, self.topics.hits, random)
         self.invitations = Invitations(
             store, tree, access, settings, blocks, base.directory, self.sessions, envelope_ids
         )
@@ -240,6 +243,7 @@ class Parts:
             self.invitations,
             Preferences(store, clock),
             ReadMarkers(store, tree, access, blocks, self.sessions, states, clock, envelope_ids),
+            *self.topics.families,
         ]
         self.service = ChannelService(
             self.sessions,
@@ -250,6 +254,7 @@ class Parts:
             self.host,
             XmlLimits(body_bytes=limits.body_bytes),
         )
+        self.message_notices = MessageNotices(self.rosters, self.feeds, blocks, base.directory, envelope_ids)
         self.consequences = Consequences(access, settings, self.rosters, self.membership, notices, self.feeds)
 
     # -- sign-in, presence, dispatch
@@ -257,7 +262,14 @@ class Parts:
     def _make_front_end(self) -> None:
         base, config, clock, random = self.base, self.config, self.clock, self.random
         limits = config.sip.limits
-        self.front_end = FrontEnd(base.directory, base.store, self._chat_addresses, clock, random)
+        self.front_end = FrontEnd(
+            base.directory,
+            base.store,
+            self._chat_addresses,
+            clock,
+            random,
+            followed=self.topics.feeds.followed,
+        )
         self.dialogs = Dialogs(
             random, InfoLimits(limits.outstanding_infos, limits.pending_infos, limits.unsent_bytes)
         )
@@ -335,6 +347,7 @@ class Parts:
     def sweep(self) -> None:
         """See what ran out of time."""
         self.connections.sweep()
+        self.topics.hits.sweep()
 
     def tell_alive(self) -> Awaitable[Any]:
         """Write down that this server lives."""
@@ -406,4 +419,7 @@ async def assemble(
     now = ticks.from_unix(clock.seconds())
     await store.write(enter, config.server.name, store.run_id, now, config.server.domain)
     base = await assemble_administration(config, store, clock, random, run_in_thread)
-    return Parts(config, base, clock, random)
+    parts = Parts(config, base, clock, random)
+    await store.write(follow_all_published)
+    await parts.topics.load()
+    return parts

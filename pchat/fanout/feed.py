@@ -17,17 +17,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pchat.sip.dialog import info_payload
-from pchat.store.messages import Appended, StoredMessage, messages_between
+from pchat.store.messages import StoredMessage, messages_between
 from pchat.xccos.writer import EnvelopeIds, grpchat
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
-    from pchat.directory.people import Principal
     from pchat.interfaces import IStore
     from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
     from pchat.rooms.roster import Rosters
-    from pchat.xccos.parser import Post
 
 log = Logger()
 
@@ -54,12 +52,6 @@ class Feed:
     _reading: bool = False
     #: What administrators made of messages while a read of them was on its way; None: removed.
     _changed: dict[int, StoredMessage | None] = field(factory=dict)
-
-    def committed(self, outcome: Appended, author: Principal, post: Post) -> None:
-        """Take a message of a session of ours, whose commit has just been reported."""
-        self.take(
-            StoredMessage(outcome.chat_id, outcome.ts, author.id, post.alert, post.chat, post.rtf),
-        )
 
     def take(self, message: StoredMessage) -> None:
         """Send a message out if it is the next one, or keep it until it is."""

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pchat.frontend.contacts import RoamingContacts
 from pchat.frontend.limits import PresenceLimits, RegistrationLimits
-from pchat.frontend.persistence import PresenceRecords
+from pchat.frontend.persistence import Followed, PresenceRecords
 from pchat.frontend.presentities import Presentities
 from pchat.frontend.provisioning import ChatAddresses, Provisioning
 from pchat.frontend.registrar import Registrar, Registration
@@ -38,6 +38,7 @@ class FrontEnd:
         random: Unpredictable bytes.
         presence_limits: Bounds of presence.
         registration_limits: Bounds of registrations.
+        followed: Told which rooms a user follows.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class FrontEnd:
         *,
         presence_limits: PresenceLimits | None = None,
         registration_limits: RegistrationLimits | None = None,
+        followed: Followed | None = None,
     ) -> None:
         limits = presence_limits or PresenceLimits()
-        self.presentities = Presentities(PresenceRecords(store), clock, limits)
+        records = PresenceRecords(store) if followed is None else PresenceRecords(store, followed)
+        self.presentities = Presentities(records, clock, limits)
         self.watchers = Watchers(self.presentities, directory, clock, random, limits)
         self.self_presence = SelfPresence(self.presentities, self._registration_of, limits)
         self.provisioning = Provisioning(directory.enabled, addresses, limits)

@@ -6,8 +6,9 @@ Source: docs/spec/presence.md section 2 ("Restart of our server").
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from pchat.frontend import room_setting
 from pchat.frontend.containers import Container, Member, MemberType
 from pchat.frontend.publications import ExpireType, Publication, PublicationKey
 from pchat.interfaces import IStore, ITransaction
@@ -19,6 +20,14 @@ from pchat.store.publications import (
     load_publications,
     save_containers,
 )
+from pchat.store.topics import followed_by
+
+#: Told the number of a user and those of all rooms he follows.
+Followed = Callable[[int, tuple[int, ...]], None]
+
+
+def _nobody_told(user_id: int, rooms: tuple[int, ...]) -> None:
+    """Let nobody know of followed rooms."""
 
 
 class PresenceRecords:
@@ -26,10 +35,12 @@ class PresenceRecords:
 
     Args:
         store: Keeps publications and containers.
+        followed: Told which rooms a user follows, after a change is durable and whenever it is read.
     """
 
-    def __init__(self, store: IStore) -> None:
+    def __init__(self, store: IStore, followed: Followed = _nobody_told) -> None:
         self._store = store
+        self._followed = followed
 
     async def load(self, user_id: int) -> tuple[list[Publication], list[Container]]:
         """Read what a user's presence was; static and timed rows, expired ones included.
@@ -37,7 +48,8 @@ class PresenceRecords:
         Raises:
             StoreUnavailable: The store cannot be read now.
         """
-        publications, containers = await self._store.read(_load, user_id)
+        publications, containers, rooms = await self._store.read(_load, user_id)
+        self._followed(user_id, rooms)
         rows = [_publication(row) for row in publications]
         return [row for row in rows if row.expire_type.durable], [_container(row) for row in containers]
 
@@ -64,11 +76,19 @@ class PresenceRecords:
         members = [ContainerRow(row.number, row.version, _members_text(row.members)) for row in containers]
         keys = [tuple(key) for key in removed]
         if replaced or members or keys:
-            await self._store.write(_save, user_id, replaced, keys, members)
+            rooms = await self._store.write(_save, user_id, replaced, keys, members)
+            if rooms is not None:
+                self._followed(user_id, rooms)
 
 
-async def _load(txn: ITransaction, user_id: int) -> tuple[list[PublicationRow], list[ContainerRow]]:
-    return await load_publications(txn, user_id), await load_containers(txn, user_id)
+async def _load(
+    txn: ITransaction, user_id: int
+) -> tuple[list[PublicationRow], list[ContainerRow], tuple[int, ...]]:
+    return (
+        await load_publications(txn, user_id),
+        await load_containers(txn, user_id),
+        await followed_by(txn, user_id),
+    )
 
 
 async def _save(
@@ -77,11 +97,16 @@ async def _save(
     replaced: list[PublicationRow],
     removed: list[tuple[str, int, int]],
     members: list[ContainerRow],
-) -> None:
-    if replaced or removed:
-        await change_publications(txn, user_id, replaced, removed)
+) -> tuple[int, ...] | None:
+    """Write it all; return the rooms that the user follows, None if nothing was said about them."""
     if members:
         await save_containers(txn, user_id, members)
+    if not replaced and not removed:
+        return None
+    await change_publications(txn, user_id, replaced, removed)
+    if all(key[0] != room_setting.CATEGORY for key in [*removed, *(row.key for row in replaced)]):
+        return None
+    return await room_setting.follow_published(txn, user_id)
 
 
 def _publication(row: PublicationRow) -> Publication:

@@ -1,7 +1,8 @@
 """The category roomSetting: which room a user follows, as far as its payload tells.
 
 Clients keep their list of followed rooms here, one publication a room. The payload is theirs: it is
-stored and returned unchanged whatever it holds, and nothing in the chat service depends on it.
+stored and returned unchanged whatever it holds. The chat service only asks which rooms are followed, so that
+topic feeds know where to look; whatever else it holds matters to nobody here.
 
 Source: docs/spec/presence.md section 6.
 """
@@ -10,7 +11,12 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from pchat.errors import CommandRefused
 from pchat.frontend.markup import local_name, parse_payload
+from pchat.interfaces import ITransaction
+from pchat.store.publications import published, publishers
+from pchat.store.topics import replace_followed
+from pchat.xccos.arguments import RoomKey
 
 CATEGORY = "roomSetting"
 
@@ -42,3 +48,28 @@ def followed_room(payload: bytes) -> FollowedRoom:
                 text = (element[0].text or "").strip()
             found.setdefault(element.get("name", ""), text)
     return FollowedRoom(found.get("url", ""), found.get("name", ""))
+
+
+def followed_guid(payload: bytes) -> str | None:
+    """Tell the GUID of the room that a payload names, folded; None if it names none."""
+    try:
+        return RoomKey.parse_uri(followed_room(payload).url.strip()).guid
+    except CommandRefused:
+        return None
+
+
+async def follow_published(txn: ITransaction, user_id: int) -> tuple[int, ...]:
+    """Write down which rooms a user follows, from what his clients have published durably.
+
+    Returns:
+        The numbers of the rooms, in their order; what names no room of ours is left out.
+    """
+    guids = map(followed_guid, await published(txn, user_id, CATEGORY))
+    return await replace_followed(txn, user_id, filter(None, guids))
+
+
+async def follow_all_published(txn: ITransaction) -> None:
+    """Write down which rooms everybody follows, where the publications are older than that table."""
+    if not await txn.query("select 1 from followed_rooms limit 1"):
+        for user_id in await publishers(txn, CATEGORY):
+            await follow_published(txn, user_id)

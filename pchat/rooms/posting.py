@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from pchat.errors import SipRefused
 from pchat.interfaces import IStore, Random
 from pchat.rooms.session import BUSY, acknowledge
-from pchat.store.messages import AppendOutcome, NewMessage, Stale
+from pchat.store.messages import AppendOutcome, NewMessage, Stale, StoredMessage
+from pchat.store.topics import hit_guids
 
 if TYPE_CHECKING:
     from pchat.fanout.feed import Feeds
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
     from pchat.sip.message import Request
+    from pchat.topics.hits import Caught, TopicHits
     from pchat.xccos.parser import Post
 
 log = Logger()
@@ -47,6 +49,7 @@ class _Pending:
         post: What he wrote.
         message_id: Its id for the archive.
         decisions: How often it was decided that he may.
+        caught: Whose topic feeds catch it, as of the last decision.
     """
 
     session: ChatSession
@@ -54,6 +57,7 @@ class _Pending:
     post: Post
     message_id: str
     decisions: int = 0
+    caught: Caught = field(factory=dict)
 
 
 class Posting:
@@ -65,6 +69,7 @@ class Posting:
         access: Who may post where.
         settings: The size limits.
         feeds: Where committed messages go.
+        hits: Who is to be told although he is not in the room.
         random: Unpredictable bytes, for message ids.
     """
 
@@ -75,6 +80,7 @@ class Posting:
         access: Access,
         settings: Settings,
         feeds: Feeds,
+        hits: TopicHits,
         random: Random,
     ) -> None:
         self._store = store
@@ -82,6 +88,7 @@ class Posting:
         self._access = access
         self._settings = settings
         self._feeds = feeds
+        self._hits = hits
         self._random = random
         self.waiting = 0
         self.stopping = False
@@ -137,6 +144,7 @@ class Posting:
         """Decide, and offer the message to the store at the revision of the decision."""
         room = self._room_of(pending)
         user, post = pending.session.user, pending.post
+        pending.caught = caught = self._hits.evaluate(room, user, post.chat)
         message = NewMessage(
             message_id=pending.message_id,
             room_id=room.id,
@@ -151,7 +159,8 @@ class Posting:
             alert=post.alert,
             logged=room.logged,
             revision=self._tree.revision,
-            detail=_detail(room, post),
+            detail=_detail(room, post, self._hits.uris(caught)),
+            hits=tuple([(user_id, hit_guids(guids)) for user_id, guids in caught.items()]),
         )
         pending.decisions += 1
         return self._store.append([message]).addCallback(self._committed, pending, room)
@@ -165,22 +174,28 @@ class Posting:
             if pending.decisions >= DECISIONS:
                 raise SipRefused(503, "Chat service busy", diagnostics=BUSY, retry_after=1)
             return self._append(pending)
+        user, post = pending.session.user, pending.post
+        message = StoredMessage(outcome.chat_id, outcome.ts, user.id, post.alert, post.chat, post.rtf)
         try:
             acknowledge(pending.session, pending.request)
-            self._feeds.of(room).committed(outcome, pending.session.user, pending.post)
+            self._feeds.of(room).take(message)
+            self._hits.deliver(room, pending.caught, message)
         except Exception:
             # The store has the message: nothing may be taken back.
             log.failure("{room}: message {chat_id} was not delivered", room=room.uri, chat_id=outcome.chat_id)
         return None
 
 
-def _detail(room: Room, post: Post) -> str:
+def _detail(room: Room, post: Post, noticed: list[str]) -> str:
     """Tell the archive what the text alone does not show; its formatting is not archived."""
-    detail: dict[str, bool] = {}
+    detail: dict[str, bool | list[str]] = {}
     if post.alert:
         detail["alert"] = True
     if post.chat.startswith(STORY_MARK):
         detail["story"] = True
     if not room.logged:
         detail["logged"] = False
+    if noticed:
+        # They may have read it without ever joining.
+        detail["topic_hits"] = noticed
     return json.dumps(detail, separators=(",", ":"))

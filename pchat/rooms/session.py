@@ -43,6 +43,7 @@ class ChatSession:
         "dialog",
         "end_reason",
         "ended",
+        "knows_topics",
         "legacy_masks",
         "put_out_of",
         "queue",
@@ -57,6 +58,8 @@ class ChatSession:
         self.user = dialog.user
         self.ended = False
         self.end_reason = ""
+        #: Whether its client has used topic feeds; others are told nothing of them.
+        self.knows_topics = False
         self.rosters: dict[int, Roster] = {}
         #: Rooms that it was put out of, by GUID, and that its client may not know to have left: their URIs.
         self.put_out_of: dict[str, str] = {}

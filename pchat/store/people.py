@@ -150,6 +150,14 @@ async def set_names(
     )
 
 
+#: What is kept for a user alone; it goes with him.
+_TABLES_OF_A_USER = (
+    *("credentials", "publications", "container_members"),
+    *("followed_rooms", "topic_feeds", "topic_hits"),
+    *("invitations", "last_invitations", "preferences", "read_markers"),
+)
+
+
 async def retire_principal(txn: ITransaction, principal_id: int, stamp: Stamp) -> None:
     """Remove a principal that stands on no list: the row stays for the messages that name it.
 
@@ -162,8 +170,8 @@ async def retire_principal(txn: ITransaction, principal_id: int, stamp: Stamp) -
         " where principal_id = %s",
         (f"removed:{rows[0][0]}", stamp.actor, stamp.now, principal_id),
     )
-    for table in ("credentials", "publications", "container_members"):
-        # The table names are the three words above, never input.
+    for table in _TABLES_OF_A_USER:
+        # The table names are constants of this module, never input.
         await txn.run(f"delete from {table} where principal_id = %s", (principal_id,))  # noqa: S608
     await txn.run("delete from policies where scope = 'user' and principal_id = %s", (principal_id,))
 

@@ -76,6 +76,23 @@ async def load_publications(txn: ITransaction, principal_id: int) -> list[Public
     return [PublicationRow(*row) for row in plain]
 
 
+async def published(txn: ITransaction, principal_id: int, category: str) -> list[bytes]:
+    """Read the payloads of a user's publications of one category."""
+    rows = await txn.query(
+        "select payload from publications where principal_id = %s and category = %s", (principal_id, category)
+    )
+    return [bytes(row[0]) for row in rows]
+
+
+async def publishers(txn: ITransaction, category: str) -> list[int]:
+    """Tell who has publications of a category, by number."""
+    rows = await txn.query(
+        "select distinct principal_id from publications where category = %s order by principal_id",
+        (category,),
+    )
+    return [row[0] for row in rows]
+
+
 async def change_publications(
     txn: ITransaction,
     principal_id: int,

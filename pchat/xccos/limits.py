@@ -44,6 +44,8 @@ class CommandLimits:
         principals: Entries to add and remove in one change of role lists.
         uri_chars: Characters of any URI.
         criteria_chars: Characters of a search text; no name is longer than 256.
+        topic_entries: Words, and people, of one topic feed.
+        topic_word_chars: Characters of a word or phrase of a topic feed.
         label_chars: Characters of the label of a preference.
         preference_bytes: Bytes of a preference's content, decoded.
         preference_labels: Preferences of one user.
@@ -56,6 +58,8 @@ class CommandLimits:
     principals: int = 1_000
     uri_chars: int = 1_024
     criteria_chars: int = 256
+    topic_entries: int = 50
+    topic_word_chars: int = 64
     label_chars: int = 255
     preference_bytes: int = 65_536
     preference_labels: int = 200

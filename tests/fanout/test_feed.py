@@ -226,7 +226,7 @@ class Delivery(SynchronousTestCase):
 
     @contextmanager
     def unreported(self) -> Iterator[None]:
-        patched = self.patch(Feed, "committed", lambda *_: None)
+        patched = self.patch(Feed, "take", lambda *_: None)
         yield
         patched.restore()
 

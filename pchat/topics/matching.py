@@ -1,0 +1,182 @@
+"""Which filters catch a message: an inverted index leads to few candidates, and those are looked at exactly.
+
+A phrase stands in the index under the one of its words that the fewest users watch for; so neither the number
+of users nor that of feeds matters to a message that holds none of their words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from pchat.topics.definition import phrase_query
+from pchat.words import Cut, Term, cut, matches
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Filter(NamedTuple):
+    """One enabled feed, as far as matching needs to know.
+
+    Args:
+        guid: The feed.
+        phrases: Words and phrases, any of which is enough; case and accents make no difference.
+        people: Numbers of authors, any of whom is enough.
+    """
+
+    guid: str
+    phrases: tuple[str, ...]
+    people: tuple[int, ...]
+
+
+class Postings(Generic[Key]):
+    """Users by what they watch for; most keys have one user, who costs no set."""
+
+    def __init__(self) -> None:
+        self._users: dict[Key, int | set[int]] = {}
+
+    def add(self, key: Key, user_id: int) -> None:
+        """Note that a user watches for something; twice is once."""
+        present = self._users.get(key)
+        if present is None:
+            self._users[key] = user_id
+        elif isinstance(present, set):
+            present.add(user_id)
+        elif present != user_id:
+            self._users[key] = {present, user_id}
+
+    def discard(self, key: Key, user_id: int) -> None:
+        """Note that he no longer does."""
+        present = self._users.get(key)
+        if isinstance(present, set):
+            present.discard(user_id)
+            if not present:
+                del self._users[key]
+        elif present == user_id:
+            del self._users[key]
+
+    def users(self, key: Key) -> Iterable[int]:
+        """Tell who watches for something."""
+        present = self._users.get(key)
+        if present is None:
+            return ()
+        return present if isinstance(present, set) else (present,)
+
+    def count(self, key: Key) -> int:
+        """Tell how many do."""
+        present = self._users.get(key)
+        if present is None:
+            return 0
+        return len(present) if isinstance(present, set) else 1
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+
+class _Watched(NamedTuple):
+    """A user's filters, and under which keys the indexes have him."""
+
+    filters: tuple[Filter, ...]
+    words: frozenset[str]
+    people: frozenset[int]
+
+
+class Message:
+    """A message that is looked at by many filters: cut once, each phrase looked for once."""
+
+    def __init__(self, author_id: int, text: str) -> None:
+        self.author_id = author_id
+        self._cut = cut(text)
+        self._found: dict[str, bool] = {}
+
+    def index_keys(self) -> set[str]:
+        """Tell everything under which a phrase that it holds may stand in the index."""
+        return index_keys(self._cut)
+
+    def holds(self, phrase: str) -> bool:
+        """Tell whether a phrase is in the text."""
+        found = self._found.get(phrase)
+        if found is None:
+            query = phrase_query(phrase)
+            found = self._found[phrase] = query is not None and matches(self._cut, query)
+        return found
+
+    def caught_by(self, wish: Filter) -> bool:
+        """Tell whether a filter catches it."""
+        return self.author_id in wish.people or any(map(self.holds, wish.phrases))
+
+
+def index_keys(found: Cut) -> set[str]:
+    """Tell the keys of a text: its words, and each character of scripts that are written without blanks."""
+    keys = set(found.words)
+    if found.extras:
+        keys.update(found.extras)
+        keys.update(word[0] for word in found.words)
+    return keys
+
+
+def _certain_words(term: Term) -> tuple[str, ...]:
+    """Tell words that are among the keys of every text that holds a term."""
+    # A single character at the end need not be a word of the text; alone it is a key of its own.
+    return term.words[:-1] if term.prefix and len(term.words) > 1 else term.words
+
+
+class FilterIndex:
+    """The filters of everybody who follows rooms."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, _Watched] = {}
+        self._by_word: Postings[str] = Postings()
+        self._by_author: Postings[int] = Postings()
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def set_filters(self, user_id: int, filters: Sequence[Filter]) -> None:
+        """Take a user's filters, in place of those he had; none removes him."""
+        before = self._watched.pop(user_id, None)
+        if before is not None:
+            for word in before.words:
+                self._by_word.discard(word, user_id)
+            for author_id in before.people:
+                self._by_author.discard(author_id, user_id)
+        if not filters:
+            return
+        words = frozenset(self._key_words(filters))
+        people = frozenset(author_id for wish in filters for author_id in wish.people)
+        for word in words:
+            self._by_word.add(word, user_id)
+        for author_id in people:
+            self._by_author.add(author_id, user_id)
+        self._watched[user_id] = _Watched(tuple(filters), words, people)
+
+    def _key_words(self, filters: Iterable[Filter]) -> Iterator[str]:
+        for wish in filters:
+            for phrase in wish.phrases:
+                query = phrase_query(phrase)
+                if query is not None:
+                    yield min(_certain_words(query.terms[0]), key=self._by_word.count)
+
+    def caught(self, author_id: int, text: str, listens: Callable[[int], bool]) -> dict[int, tuple[str, ...]]:
+        """Tell whose filters catch a message.
+
+        Args:
+            author_id: Who wrote it.
+            text: What he wrote.
+            listens: Tells whether a user wants messages of this room at all; asked for candidates only.
+
+        Returns:
+            The GUIDs of the feeds that catch it, by user.
+        """
+        message = Message(author_id, text)
+        candidates = set(self._by_author.users(author_id))
+        for word in message.index_keys():
+            candidates.update(self._by_word.users(word))
+        found = {}
+        for user_id in candidates:
+            if listens(user_id):
+                filters = self._watched[user_id].filters
+                guids = tuple([wish.guid for wish in filters if message.caught_by(wish)])
+                if guids:
+                    found[user_id] = guids
+        return found
