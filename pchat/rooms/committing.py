@@ -219,6 +219,10 @@ class ChangeDesk:
         """Tell an `pchat.rooms.observers.IChangeObserver` of every change from now on."""
         self._observers.append(observer)
 
+    def stamp(self, actor: str) -> Stamp:
+        """Tell who changes something now."""
+        return Stamp(actor, ticks.from_unix(self._clock.seconds()))
+
     def new_guid(self) -> str:
         """Make a GUID in lower case, as it is stored and shown."""
         return str(uuid.UUID(bytes=self._random(16), version=4))
@@ -263,7 +267,7 @@ class ChangeDesk:
             StoreUnavailable: Nothing was changed.
         """
         change = ChangeKey(self.tree.revision, subject.kind, subject.number)
-        stamp = Stamp(actor, ticks.from_unix(self._clock.seconds()))
+        stamp = self.stamp(actor)
         committed: Committed | None = await self.store.write(
             _commit, self.store.server_id, change, stamp, subject.entry(), work, *args
         )
