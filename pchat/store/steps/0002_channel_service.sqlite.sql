@@ -110,7 +110,7 @@ create index topic_hits_by_room on topic_hits (room_id, chat_id);
 -- cuts again. extras: the last character of each run without blanks, and '@' with the author's number.
 -- The row's number is room_id * 2^40 + chat_id, so that the hits of a room lie together, in its order.
 create virtual table message_words using fts5 (
-    words, extras, content = '', tokenize = "ascii tokenchars '@'"
+    words, extras, content = '', columnsize = 0, tokenize = "ascii tokenchars '@'"
 );
 
 -- Who changed what, for administrators: before and after are JSON objects, null where there is none.
