@@ -72,7 +72,7 @@ def there_are_users(stage: Stage, match: re.Match[str], body: str) -> None:
 
 @sentence(
     r"There is a category (?P<name>\w+) for (?P<allowed>.+?)(?: but not (?P<denied>.+?))?"
-    r"(?P<silent>, without history)?(?P<inviting>, with invitations)?"
+    r"(?P<silent>, without history)?(?P<inviting>, with invitations)?(?:, where NAMES makes? rooms)?"
 )
 def there_is_a_category(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.do(
@@ -83,6 +83,7 @@ def there_is_a_category(stage: Stage, match: re.Match[str], body: str) -> None:
             denied=addresses(match["denied"]),
             chat_history=match["silent"] is None,
             invitations=match["inviting"] is not None,
+            creators=addresses(match["names"]),
         )
     )
     stage.events_before = len(stage.events())
@@ -105,6 +106,18 @@ def there_is_a_room(stage: Stage, match: re.Match[str], body: str) -> None:
     for role, people in re.findall(r"(member|manager|presenter)s? ([A-Z]\w*(?:(?:, | and )[A-Z]\w*)*)",
                                    match["roles"] or ""):  # fmt: skip
         stage.do(stage.rooms.add_role(ADMINISTRATOR, match["name"], Role(role), addresses(people)))
+    stage.events_before = len(stage.events())
+
+
+@sentence(r"There is an add-in (?P<name>\w+) at (?P<url>https?://\S+)")
+def there_is_an_addin(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.do(stage.server.administration.addins.add_addin(ADMINISTRATOR, match["name"], match["url"]))
+
+
+@sentence(r"There is a group (?P<group>\w+) of NAMES")
+def there_is_a_group(stage: Stage, match: re.Match[str], body: str) -> None:
+    members = addresses(match["names"])
+    stage.do(stage.server.administration.groups.add_group(ADMINISTRATOR, match["group"], members=members))
     stage.events_before = len(stage.events())
 
 
@@ -209,6 +222,18 @@ def has_joined(stage: Stage, match: re.Match[str], body: str) -> None:
     _in_chat(stage, match["who"])
     for room in names(match["rooms"]):
         _join(stage, match["who"], room)
+
+
+@sentence(r"WHO has followed (?P<rooms>[A-Z]\w*(?: and [A-Z]\w*)*)")
+def has_followed(stage: Stage, match: re.Match[str], body: str) -> None:
+    client = stage.client(match["who"])
+    _signed_in(stage, match["who"])
+    for room in names(match["rooms"]):
+        stage.swallow()
+        talking.send_follow(stage, client, room)
+        stage.settle()
+        talking.require(client, 200)
+    stage.swallow()
 
 
 @sentence(r"WHO has posted \"(?P<text>[^\"]*)\" in (?P<room>\w+)(?: (?P<times>\d+) times)?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 from pchat.sip.message import Request, Response
 from tests.auth import peer
@@ -123,6 +124,11 @@ def posts(stage: Stage, match: re.Match[str], body: str) -> None:
     client.send_info(post_text(stage, client, match["room"], stage.filled(match["text"], client)))
 
 
+@sentence(r"WHO (?P<how>follows|no longer follows) (?P<room>\w+)")
+def follows(stage: Stage, match: re.Match[str], body: str) -> None:
+    send_follow(stage, stage.client(match["who"]), match["room"], gone=match["how"] != "follows")
+
+
 @sentence(r"WHO answers (?:requests with (?P<status>\d+)|(?P<nothing>nothing)) from now on")
 def answers(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.client(match["who"]).answers = None if match["nothing"] else int(match["status"])
@@ -204,9 +210,7 @@ def receives_more(stage: Stage, match: re.Match[str], body: str) -> None:
 @sentence(r"WHO receives (?P<status>\d{3})(?: (?P<reason>.+))?", is_expectation=True)
 def receives_answer(stage: Stage, match: re.Match[str], body: str) -> None:
     client = stage.client(match["who"])
-    message = stage.next_message(client, f"the answer {match['status']}")
-    if not isinstance(message, Response) or message.status != int(match["status"]):
-        raise ScriptFailed(f"{client.name} should receive {match['status']}, but got\n{shown(message)}")
+    message = receives(stage, client, int(match["status"]))
     if match["reason"] and not text_matches(match["reason"], message.reason):
         raise ScriptFailed(f"the reason should be {match['reason']!r}, but it is\n{shown(message)}")
     _compare(stage, client, message, body)
@@ -227,6 +231,23 @@ def receives_request(stage: Stage, match: re.Match[str], body: str) -> None:
         _compare_content(stage, client, message, body)
     else:
         _compare(stage, client, message, body)
+
+
+def receives(stage: Stage, client: Client, status: int) -> Response:
+    """Take an answer with a status; fail if something else came."""
+    message = stage.next_message(client, f"the answer {status}")
+    if not isinstance(message, Response) or message.status != status:
+        raise ScriptFailed(f"{client.name} should receive {status}, but got\n{shown(message)}")
+    return message
+
+
+def receives_reply(stage: Stage, client: Client, command: str, code: str, symbol: str, data: str) -> None:
+    """Take the reply to a command; fail if something else came."""
+    message = stage.next_message(client, f"the reply to {command}")
+    if not isinstance(message, Request) or message.method != "INFO":
+        raise ScriptFailed(f"{client.name} should receive INFO, but got\n{shown(message)}")
+    answer = f'<resp code="{code}">{symbol}</resp><data>{data}</data>'
+    _compare_content(stage, client, message, f'<rpl id="rpl:{command}" seqid="1">{answer}</rpl>')
 
 
 def _compare_content(stage: Stage, client: Client, message: Request, body: str) -> None:
@@ -285,6 +306,28 @@ def join_text(stage: Stage, client: Client, room: str) -> str:
     guid = stage.filled(f"{{{room}.guid}}", client)
     place = f'<chanid key="0" domain="example.com" value="{guid}"/>'
     return f'<cmd id="cmd:join" seqid="1"><data>{place}</data></cmd>'
+
+
+def send_follow(stage: Stage, client: Client, room: str, *, gone: bool = False) -> None:
+    """Publish that a room is followed, or no longer; the form is that of docs/spec/presence.md section 6."""
+    number = zlib.crc32(room.encode()) >> 1
+    payload = (
+        '<roomSetting xmlns="http://schemas.microsoft.com/2010/12/sip/roomSetting">'
+        '<propertyList xmlns="http://schemas.microsoft.com/2010/12/sip/propertyList">'
+        f'<property name="url">{stage.filled(f"{{{room}}}", client)}</property>'
+        f'<property name="name">{room}</property></propertyList></roomSetting>'
+    )
+    rest = ' expires="0"/>' if gone else f">{payload}</publication>"
+    publication = (
+        f'<publication categoryName="roomSetting" instance="{number}" container="1" version="0" '
+        f'expireType="static"{rest}'
+    )
+    client.send(
+        "SERVICE",
+        [("Content-Type", "application/msrtc-category-publish+xml")],
+        '<publish xmlns="http://schemas.microsoft.com/2006/09/sip/rich-presence">'
+        f'<publications uri="{client.uri}">{publication}</publications></publish>',
+    )
 
 
 def post_text(stage: Stage, client: Client, room: str, text: str) -> str:
