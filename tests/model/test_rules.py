@@ -1,0 +1,447 @@
+"""Whatever administrators and users do, the server does what the rules say, and nobody hears more.
+
+``PCHAT_MODEL_STEPS`` tells how many steps are taken; `make soak` takes many.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Coroutine, Iterable
+from copy import deepcopy
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from pchat.errors import AdministrationRefused
+from pchat.rooms.room import Role, Room
+from pchat.testing.memory import now_or_never
+from pchat.ticks import to_iso
+from tests.model import rules as model
+from tests.model.endpoint import Endpoint
+from tests.model.rules import EVERYBODY, NO_NODE, OK, ROLES, Rules
+from tests.rooms.service_support import ACTOR, World
+
+STEPS = int(os.environ.get("PCHAT_MODEL_STEPS", "2000"))
+STEPS_A_RUN = 50
+
+USERS = ("alice", "bob", "carol", "dave")
+GROUPS = ("#one", "#two")
+CATEGORIES = ("North", "South")
+ROOMS = ("Attic", "Bar", "Cellar")
+PRINCIPALS = (*USERS, *GROUPS, EVERYBODY)
+
+endpoints = st.integers(0, len(USERS))  # the first user has two
+users = st.sampled_from(USERS)
+groups = st.sampled_from(GROUPS)
+categories = st.sampled_from(CATEGORIES)
+rooms = st.sampled_from(ROOMS)
+roles = st.sampled_from(ROLES)
+principals = st.sampled_from(PRINCIPALS)
+lists = st.sets(principals, max_size=3)
+privacies = st.sampled_from(["open", "closed", "secret"])
+#: A room that does not exist is answered as a secret one that one may not know.
+NOWHERE = "ma-chan://example.com/00000000-0000-4000-8000-000000000000"
+WIRE_PRIVACY = {"open": "OPEN", "closed": "SCOPED", "secret": "PRIVATE"}
+
+
+def written(principal: str) -> str:
+    """Write a principal as an operator does."""
+    if principal == EVERYBODY:
+        return "example.com"
+    return principal.removeprefix("#") if principal.startswith("#") else f"sip:{principal}@example.com"
+
+
+class Pool(RuleBasedStateMachine):
+    """A server and the rules, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.administration = self.world.administration
+        self.rules = Rules(policy=True)
+        self.before = Rules()
+        self.endpoints: list[Endpoint] = []
+        #: A post that the store has not taken yet: who, where, text, revision of its decision.
+        self.flying: tuple[Endpoint, str, str, int] | None = None
+        self.said = 0
+        self._furnish()
+        guids = {name: self.room(name).guid for name in ROOMS}
+        self.endpoints = [Endpoint(user, self.world.connect, guids) for user in (USERS[0], *USERS)]
+        for endpoint in self.endpoints:
+            assert endpoint.sign_in() == (200, 200)
+        self.join_all()
+
+    def _furnish(self) -> None:
+        for user in USERS:
+            self.world.add_user(user)
+            self.rules.accounts[user] = True
+        for group in GROUPS:
+            now_or_never(self.administration.groups.add_group(ACTOR, written(group)))
+            self.rules.groups[group] = set()
+        for category in CATEGORIES:
+            now_or_never(
+                self.administration.categories.add_category(ACTOR, category, allowed=["example.com"])
+            )
+            self.rules.categories[category] = model.Category({EVERYBODY})
+        for name, privacy in zip(ROOMS, ("open", "closed", "secret"), strict=True):
+            self.world.add_room(name, privacy, category=CATEGORIES[0])
+            self.rules.rooms[name] = model.Room(CATEGORIES[0], privacy)
+        self.put_in_group("#one", "carol")
+        for name in ROOMS:
+            for role, who in (
+                ("member", "alice"),
+                ("member", "bob"),
+                ("member", "#one"),
+                ("manager", "alice"),
+            ):
+                self.grant(name, role, who)
+        for category in CATEGORIES:
+            self.set_scope(category, {EVERYBODY}, set(), {"alice"})
+
+    def room(self, name: str) -> Room:
+        """Find a room of the server."""
+        found = self.world.parts.base.tree.room_by_name(name)
+        assert found is not None
+        return found
+
+    # -- after each step
+
+    def administered(self, work: Coroutine[Any, Any, Any], expected: str) -> None:
+        """Do something as an administrator; it must be answered as the rules say."""
+        answer = OK
+        try:
+            now_or_never(work)
+        except AdministrationRefused as refused:
+            answer = refused.code.symbol
+        assert answer == expected, f"{answer}, not {expected}"
+        self.look()
+
+    def look(self, *named: str) -> None:
+        """See that everybody was told what the rules say, and nothing else."""
+        self.world.settle(*(one.person for one in self.endpoints if one.person is not None))
+        due = {endpoint: self.leaving(endpoint) for endpoint in self.endpoints if endpoint.person}
+        for endpoint, expected in due.items():
+            if not self.rules.chat_is_on(endpoint.user):
+                assert endpoint.person is not None
+                assert endpoint.person.closed, f"{endpoint.user} is still here"
+                endpoint.person, endpoint.rosters, endpoint.owed = None, {}, []
+                continue
+            told = endpoint.listen(self.rules, self.before, named)
+            assert told == expected, f"{endpoint.user} was put out of {told}, not {expected}"
+        for endpoint in due:
+            for name in endpoint.rooms:
+                assert endpoint.rosters[name] == self.present(name), (endpoint.user, name)
+        self.before = deepcopy(self.rules)
+
+    def leaving(self, endpoint: Endpoint) -> dict[str, str]:
+        """Tell the rooms that an endpoint may no longer be in, with the notice that it gets."""
+        return {
+            name: "ntc:chandisable" if self.rules.rooms[name].disabled else "ntc:kick"
+            for name in endpoint.rooms
+            if self.rules.to_join(endpoint.user, name) != OK
+        }
+
+    def present(self, name: str) -> set[str]:
+        """Tell who is in a room."""
+        return {endpoint.user for endpoint in self.endpoints if name in endpoint.rooms}
+
+    # -- what administrators do
+
+    @rule(name=rooms, role=roles, who=principals)
+    def grant(self, name: str, role: str, who: str) -> None:
+        work = self.administration.rooms.add_role(ACTOR, name, Role(role), [written(who)])
+        self.administered(work, self.rules.grant(name, role, who))
+
+    @rule(name=rooms, role=roles, who=principals)
+    def revoke(self, name: str, role: str, who: str) -> None:
+        work = self.administration.rooms.remove_role(ACTOR, name, Role(role), [written(who)])
+        self.administered(work, self.rules.revoke(name, role, who))
+
+    @rule(name=rooms, privacy=st.none() | privacies, auditorium=st.none() | st.booleans())
+    def reshape(self, name: str, privacy: str | None, auditorium: bool | None) -> None:
+        behavior = None if auditorium is None else ("auditorium" if auditorium else "normal")
+        work = self.administration.rooms.change_room(ACTOR, name, privacy=privacy, behavior=behavior)
+        self.administered(work, self.rules.change(name, privacy=privacy, auditorium=auditorium))
+
+    @rule(name=rooms, category=categories)
+    def move(self, name: str, category: str) -> None:
+        work = self.administration.rooms.move_room(ACTOR, name, category)
+        self.administered(work, self.rules.change(name, category=category))
+
+    @rule(name=rooms, disabled=st.booleans())
+    def switch_room(self, name: str, disabled: bool) -> None:
+        verb = self.administration.rooms.disable_room if disabled else self.administration.rooms.enable_room
+        self.administered(verb(ACTOR, name), self.rules.change(name, disabled=disabled))
+
+    @rule(name=categories, allowed=lists, denied=st.just(set()) | lists, creators=st.none() | lists)
+    def set_scope(self, name: str, allowed: set[str], denied: set[str], creators: set[str] | None) -> None:
+        work = self.administration.categories.change_category(
+            *(ACTOR, name),
+            allowed=_written(allowed),
+            denied=_written(denied),
+            creators=None if creators is None else _written(creators),
+        )
+        self.administered(work, self.rules.set_scope(name, allowed, denied, creators))
+
+    @rule(name=categories)
+    def open_scope(self, name: str) -> None:
+        """Let everybody in again; else most of a long day would pass outside."""
+        self.set_scope(name, {EVERYBODY}, set(), None)
+
+    @rule(group=groups, who=st.sampled_from((*USERS, *GROUPS)))
+    def put_in_group(self, group: str, who: str) -> None:
+        work = self.administration.groups.add_members(ACTOR, written(group), [written(who)])
+        self.administered(work, self.rules.put_in_group(group, who))
+
+    @rule(group=groups, who=st.sampled_from((*USERS, *GROUPS)))
+    def take_from_group(self, group: str, who: str) -> None:
+        work = self.administration.groups.remove_members(ACTOR, written(group), [written(who)])
+        self.administered(work, self.rules.take_from_group(group, who))
+
+    @rule(user=users, enabled=st.booleans())
+    def switch_account(self, user: str, enabled: bool) -> None:
+        people = self.administration.people
+        verb = people.enable_user if enabled else people.disable_user
+        expected = model.BAD if self.rules.accounts[user] == enabled else OK
+        self.rules.accounts[user] = enabled
+        self.administered(verb(ACTOR, written(user)), expected)
+
+    @rule(user=users, enabled=st.booleans())
+    def set_policy(self, user: str, enabled: bool) -> None:
+        self.rules.policies[user] = enabled
+        self.administered(self.administration.people.set_policy(ACTOR, enabled, uri=written(user)), OK)
+
+    @rule(enabled=st.sampled_from([True, True, True, False]))
+    def set_global_policy(self, enabled: bool) -> None:
+        self.rules.policy = enabled
+        self.administered(self.administration.people.set_policy(ACTOR, enabled), OK)
+
+    # -- what users do
+
+    def asking(self, number: int) -> Endpoint | None:
+        """Find an endpoint that is signed in and whose post is not on its way."""
+        endpoint = self.endpoints[number]
+        flying = self.flying is not None and self.flying[0] is endpoint
+        return None if endpoint.person is None or flying else endpoint
+
+    @rule(number=endpoints)
+    def sign_in(self, number: int) -> None:
+        endpoint = self.endpoints[number]
+        if endpoint.person is None:
+            registered, invited = endpoint.sign_in()
+            assert (registered == 200) == self.rules.accounts[endpoint.user], registered
+            assert (invited == 200) == self.rules.chat_is_on(endpoint.user), invited
+            self.look()
+
+    @rule(number=endpoints, name=rooms)
+    def join(self, number: int, name: str) -> None:
+        endpoint = self.asking(number)
+        if endpoint is None or endpoint.person is None:
+            return
+        reply = endpoint.person.join(self.room(name))
+        assert reply is not None
+        expected = self.rules.to_join(endpoint.user, name)
+        assert reply.symbol == expected, f"{reply.symbol}, not {expected}"
+        if expected == OK:
+            endpoint.entered(name, reply)
+        self.look(name)
+
+    @rule()
+    def join_all(self) -> None:
+        """Whoever is away comes back, and everybody enters what he may; else most rooms would stay empty."""
+        for number, endpoint in enumerate(self.endpoints):
+            self.sign_in(number)
+            for name in ROOMS:
+                if name not in endpoint.rooms and self.rules.to_join(endpoint.user, name) == OK:
+                    self.join(number, name)
+
+    @rule(number=endpoints, name=rooms)
+    def part(self, number: int, name: str) -> None:
+        endpoint = self.asking(number)
+        if endpoint is None or endpoint.person is None or name not in endpoint.rooms:
+            return
+        reply = endpoint.person.part(self.room(name))
+        assert reply is not None
+        assert reply.symbol == OK
+        del endpoint.rosters[name]
+        self.look(name)
+
+    @rule(number=endpoints)
+    def lose_connection(self, number: int) -> None:
+        endpoint = self.asking(number)
+        if endpoint is not None and endpoint.person is not None:
+            endpoint.person.lose()
+            endpoint.person, endpoint.rosters = None, {}
+            self.look()
+
+    @rule(number=endpoints, name=rooms, at_once=st.booleans())
+    @precondition(lambda self: self.flying is None)
+    def post(self, number: int, name: str, at_once: bool) -> None:
+        """Post; unless at once, the store takes its time, and much may happen until then."""
+        endpoint = self.asking(number)
+        if endpoint is None or endpoint.person is None:
+            return
+        self.said += 1
+        text = f"text {self.said}"
+        self.world.store.slow.add("append")
+        answer = endpoint.person.post(self.room(name), text)
+        may = name in endpoint.rooms and self.rules.to_post(endpoint.user, name) == OK
+        if not may:
+            assert answer is not None
+            assert answer.status == 403, answer.status
+            self.world.store.slow.clear()
+        else:
+            assert answer is None, "a post is answered before the store has it"
+            self.flying = (endpoint, name, text, self.world.parts.base.tree.revision)
+            if at_once:
+                self.commit()
+
+    @rule()
+    @precondition(lambda self: self.flying is not None)
+    def commit(self) -> None:
+        """Let the store take the post; a change that came before it wins."""
+        assert self.flying is not None
+        endpoint, name, text, revision = self.flying
+        self.flying = None
+        changed = self.world.parts.base.tree.revision != revision
+        may = name in endpoint.rooms and (not changed or self.rules.to_post(endpoint.user, name) == OK)
+        if may:
+            for other in self.endpoints:
+                if name in other.rooms:
+                    other.owed.append((name, text))
+        person = endpoint.person
+        answered = len(person.responses) if person else 0
+        while self.world.store.waiting:
+            self.world.store.go()
+        self.world.store.slow.clear()
+        if person is not None:
+            self.world.settle(person)
+            [answer] = person.responses[answered:]
+            assert answer.status == (200 if may else 403), answer.status
+        self.look(name)
+
+    def ask(self, number: int, command: str, data: str, expected: str, *named: str) -> Any:
+        """Give a command; returns the reply if it was done."""
+        endpoint = self.asking(number)
+        if endpoint is None or endpoint.person is None:
+            return None
+        reply = endpoint.person.command(command, data)
+        assert reply is not None, command
+        assert reply.symbol == expected, f"{command}: {reply.symbol}, not {expected}"
+        return reply if expected == OK else None
+
+    def user(self, number: int) -> str:
+        """Tell whose an endpoint is."""
+        return self.endpoints[number].user
+
+    @rule(number=endpoints, name=rooms, command=st.sampled_from(["bccontext", "bcbydate", "getroster"]))
+    def read(self, number: int, name: str, command: str) -> None:
+        user, uri = self.user(number), f'<chanib uri="{self.room(name).uri}"/>'
+        reply = self.ask(number, command, uri, self.rules.to_join(user, name))
+        self.ask(number, command, f'<chanib uri="{NOWHERE}"/>', NO_NODE)
+        if reply is not None and command == "getroster":
+            found = {block.get("uri") for block in reply.named("uib")}
+            assert found == {written(who) for who in self.present(name)}, found
+        self.look(name)
+
+    @rule(number=endpoints, name=rooms, command=st.sampled_from(["getroles", "getperms"]))
+    def see(self, number: int, name: str, command: str) -> None:
+        self.ask(
+            number,
+            command,
+            f'<chanib uri="{self.room(name).uri}"/>',
+            self.rules.to_see(self.user(number), name),
+        )
+        self.look(name)
+
+    @rule(number=endpoints)
+    def find(self, number: int) -> None:
+        """The list of rooms is what one may know; one's own are those one may join."""
+        user = self.user(number)
+        for command, data, right in (
+            ("chansrch", '<qib qtype="BYNAME" criteria=""/>', self.rules.finds),
+            ("getassociations", '<association type="MEMBER"/>', self.rules.member),
+            ("getassociations", '<association type="MANAGER"/>', self.rules.manager),
+        ):
+            reply = self.ask(number, command, data, OK)
+            if reply is not None:
+                expected = {
+                    name
+                    for name in ROOMS
+                    if right(user, self.rules.rooms[name]) and not self.rules.rooms[name].disabled
+                }
+                found = {block.get("name") for block in reply.named("chanib")} & set(ROOMS)
+                assert found == expected, f"{command} {data}: {found}, not {expected}"
+        self.look()
+
+    @rule(number=endpoints, name=rooms, privacy=privacies)
+    def reshape_by_manager(self, number: int, name: str, privacy: str) -> None:
+        if self.asking(number) is not None:
+            expected = self.rules.to_manage(self.user(number), name)
+            if expected == OK:
+                self.rules.change(name, privacy=privacy)
+            room = self.room(name)
+            self.ask(
+                number,
+                "chanmodify",
+                f'<chanib uri="{room.uri}" updatedon="{_read(room)}" visibility="{WIRE_PRIVACY[privacy]}"/>',
+                expected,
+            )
+        self.look(name)
+
+    @rule(number=endpoints, name=rooms, category=categories)
+    def move_by_manager(self, number: int, name: str, category: str) -> None:
+        if self.asking(number) is not None:
+            expected = self.rules.move_by(self.user(number), name, category)
+            room = self.room(name)
+            parent = self.administration.categories.category(category).uri
+            self.ask(
+                number,
+                "chanmodify",
+                f'<chanib uri="{room.uri}" updatedon="{_read(room)}" parent="{parent}"/>',
+                expected,
+            )
+        self.look(name)
+
+    @rule(number=endpoints, name=rooms, role=roles, who=st.sampled_from(USERS), add=st.booleans())
+    def change_role_by_manager(self, number: int, name: str, role: str, who: str, add: bool) -> None:
+        if self.asking(number) is not None:
+            expected = self.rules.to_manage(self.user(number), name)
+            if expected == OK:
+                verb = self.rules.grant if add else self.rules.revoke
+                expected = verb(name, role, who)
+            room, word = self.room(name), "add" if add else "remove"
+            data = (
+                f'<chanib uri="{room.uri}" updatedon="{_read(room)}"/>'
+                f'<role type="{role.upper()}"><{word} uri="{written(who)}"/></role>'
+            )
+            self.ask(number, "chanroles", data, expected)
+        self.look(name)
+
+
+def _written(principals: Iterable[str]) -> list[str]:
+    return [written(principal) for principal in sorted(principals)]
+
+
+def _read(room: Room) -> str:
+    """Tell when a room was last changed, as a client reads it."""
+    return to_iso(room.updated_on)
+
+
+class RulesTests(SynchronousTestCase):
+    """Random days of a pool."""
+
+    def test_the_server_does_what_the_rules_say(self) -> None:
+        """Every answer, every delivery and every kick is what the rules tell."""
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has no types here
+            Pool,
+            settings=settings(
+                max_examples=max(1, STEPS // STEPS_A_RUN),
+                stateful_step_count=STEPS_A_RUN,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
