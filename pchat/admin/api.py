@@ -15,10 +15,12 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from pchat.admin.addin_routes import AddinRoutes
 from pchat.admin.audit_routes import AuditRoutes
 from pchat.admin.category_routes import CategoryRoutes
 from pchat.admin.fields import read_fields, read_query
 from pchat.admin.group_routes import GroupRoutes
+from pchat.admin.message_routes import MessageRoutes
 from pchat.admin.openapi import describe
 from pchat.admin.people_routes import PeopleRoutes
 from pchat.admin.problems import Problem, invalid, problem_of
@@ -91,6 +93,8 @@ class AdministrationApi:
             *GroupRoutes(rules.groups, rules.eligible).routes(),
             *CategoryRoutes(rules.categories).routes(),
             *RoomRoutes(rules.rooms).routes(),
+            *MessageRoutes(rules.messages).routes(),
+            *AddinRoutes(rules.addins).routes(),
             *ServerRoutes(rules.settings, status).routes(),
             *ReportRoutes(rules.usage).routes(),
             *TokenRoutes(rules.tokens).routes(),

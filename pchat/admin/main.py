@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from pchat import __version__
+from pchat.admin.addins import addins
 from pchat.admin.audit import audit
 from pchat.admin.backups import backup, restore
 from pchat.admin.categories import categories
@@ -17,6 +18,7 @@ from pchat.admin.completion import completion
 from pchat.admin.config import config
 from pchat.admin.eligible import eligible
 from pchat.admin.groups import groups
+from pchat.admin.messages import clear, messages
 from pchat.admin.policies import policies
 from pchat.admin.probe import test_message
 from pchat.admin.program import Program
@@ -45,6 +47,7 @@ for _role, _description in (
     ("presenter", "Presenters of an auditorium: they alone may post there."),
 ):
     rooms.add_command(role_commands(_role, _description))
+rooms.add_command(clear)
 for _command in (
     init,
     serve,
@@ -55,6 +58,8 @@ for _command in (
     eligible,
     categories,
     rooms,
+    messages,
+    addins,
     config,
     tokens,
     audit,

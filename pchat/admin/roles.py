@@ -29,7 +29,7 @@ def role_commands(role: str, description: str) -> Noun:
     @click.argument("room")
     @click.pass_obj
     def list_role(session: Session, room: str) -> None:
-        session.show(session.ask("GET", address("rooms", room, "roles", role)), print_list)
+        session.show(session.ask_all("rooms", room, "roles", role), print_list)
 
     @group.command("add", help=f"Make {role}s of addresses, groups or domains: of all, or of none.")
     @click.argument("room")

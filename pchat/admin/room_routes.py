@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pchat.admin.fields import Field, Flag, Text, Texts, Word
+from pchat.admin.fields import Field, Flag, Number, Text, Texts, Word
 from pchat.admin.problems import Problem
 from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.room import Behavior, Privacy, Role
@@ -14,24 +14,37 @@ from pchat.rooms.room_queries import RoomFilter
 
 _PRIVACY = Word(tuple(privacy.word for privacy in Privacy), "Who may find and join it.")
 _TYPE = Word(tuple(behavior.word for behavior in Behavior), "In an auditorium presenters alone may post.")
+_INVITATIONS = Word(("inherit", "false"), "As the category says, or none.")
 _ROOM_FIELDS: dict[str, Field] = {
     "name": Text("A name that no other room and no category has."),
     "description": Text("One line."),
     "privacy": _PRIVACY,
     "type": _TYPE,
-    "invitations": Word(("inherit", "false"), "As the category says, or none."),
-    "addin": Text("A registered add-in; empty for none."),
+    "invitations": _INVITATIONS,
+    "addin": Text("Name or GUID of a registered add-in; empty for none."),
 }
 _CATEGORY = Text("Name or URI of a category.")
-_PRINCIPALS = {"principals": Texts("Addresses of users, groups (or their names) and domains.")}
+_PEOPLE = "Addresses of users, groups (or their names) and domains"
+_PRINCIPALS = {"principals": Texts(f"{_PEOPLE}.")}
+_LISTS: dict[str, Field] = {
+    f"{role.value}s": Texts(f"{_PEOPLE}: the whole list of {role.value}s.") for role in Role
+}
+_DISABLED = Flag("Whether everybody is kept out of it.")
+#: More megabytes than a store holds.
+_LARGEST_MB = 1 << 31
 _FILTERS: dict[str, Field] = {
-    "filter": Text("Part of the name or description, in any case."),
+    "filter": Text("Part of the name, in any case."),
+    "search_description": Flag("Whether the text may stand in the description as well."),
     "category": _CATEGORY,
+    "addin": Text("Name or GUID of an add-in."),
     "member": Text("Address of somebody who is a member, himself or through a group or his domain."),
     "manager": Text("The same for managers."),
+    "presenter": Text("The same for presenters."),
     "privacy": _PRIVACY,
     "type": _TYPE,
+    "invitations": _INVITATIONS,
     "disabled": Flag("Disabled rooms only, or the others only."),
+    "exceeds_mb": Number(0, _LARGEST_MB, "Rooms whose messages have more megabytes of text than this."),
 }
 #: Members and filters whose name is not that of the rules' argument.
 _ARGUMENTS = {"type": "behavior", "filter": "text"}
@@ -60,7 +73,7 @@ class RoomRoutes:
 
     def routes(self) -> list[Route]:
         """List the operations."""
-        new = {**_ROOM_FIELDS, "category": _CATEGORY}
+        new = {**_ROOM_FIELDS, "category": _CATEGORY, "disabled": _DISABLED}
         roles = "rooms/{room}/roles/{role}"
         return [
             Route(
@@ -79,13 +92,13 @@ class RoomRoutes:
             ),
             Route(
                 *("GET", "rooms/{room}", self._show),
-                summary="Show a room with its role lists",
+                summary="Show a room with its role lists and how much it holds",
                 scope="read",
                 answer="Room",
             ),
             Route(
-                *("PATCH", "rooms/{room}", self._change, _ROOM_FIELDS),
-                summary="Change a room",
+                *("PATCH", "rooms/{room}", self._change, {**new, **_LISTS}),
+                summary="Change a room, all at once; a list replaces the whole list",
                 scope="rooms",
                 answer="Room",
             ),
@@ -135,16 +148,20 @@ class RoomRoutes:
         ]
 
     async def _list(self, call: Call) -> Answer:
-        return 200, self._rooms.list_rooms(RoomFilter(**_arguments(call.query)))
+        filters = _arguments(call.query)
+        exceeds_mb = filters.pop("exceeds_mb", None)
+        return 200, await self._rooms.find_rooms(RoomFilter(**filters), exceeds_mb=exceeds_mb)
 
     async def _add(self, call: Call) -> Answer:
         return 201, await self._rooms.add_room(call.actor, **_arguments(call.body))
 
     async def _show(self, call: Call) -> Answer:
-        return 200, self._rooms.show_room(*call.names)
+        return 200, await self._rooms.describe_room(*call.names)
 
     async def _change(self, call: Call) -> Answer:
-        return 200, await self._rooms.change_room(call.actor, *call.names, **_arguments(call.body))
+        body = dict(call.body)
+        lists = {role: body.pop(f"{role.value}s") for role in Role if f"{role.value}s" in body}
+        return 200, await self._rooms.change_room(call.actor, *call.names, lists=lists, **_arguments(body))
 
     async def _remove(self, call: Call) -> Answer:
         await self._rooms.remove_room(call.actor, *call.names)
@@ -161,7 +178,7 @@ class RoomRoutes:
 
     async def _list_role(self, call: Call) -> Answer:
         room, role = call.names
-        return 200, self._rooms.list_role(room, _role(role))
+        return 200, await self._rooms.describe_role(room, _role(role))
 
     async def _add_role(self, call: Call) -> Answer:
         room, role = call.names

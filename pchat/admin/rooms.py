@@ -14,6 +14,8 @@ from pchat.admin.session import Session, address
 Function = Callable[..., Any]
 PRIVACY = click.Choice(["open", "closed", "secret"], case_sensitive=False)
 TYPE = click.Choice(["normal", "auditorium"], case_sensitive=False)
+#: As far as Get-CsPersistentChatRoom counts (ResultSize).
+LARGEST = 2_147_483_647
 INVITATIONS = click.Choice(["inherit", "false"], case_sensitive=False)
 
 
@@ -36,6 +38,14 @@ def _attributes(function: Function) -> Function:
     return function
 
 
+def _lists(function: Function) -> Function:
+    """Give a command the options that replace whole role lists."""
+    for role in ("presenter", "manager", "member"):
+        text = f"All {role}s: address, group or domain; repeatable, '' for nobody."
+        function = click.option(f"--{role}", f"{role}s", metavar="P", multiple=True, help=text)(function)
+    return function
+
+
 def _body(given: dict[str, Any]) -> dict[str, Any]:
     return {name.removesuffix("_"): value for name, value in given.items() if value is not None}
 
@@ -43,30 +53,49 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
 @rooms.command("add")
 @click.argument("name")
 @click.option("--category", metavar="C", required=True, help="Name or URI of its category.")
+@click.option("--disabled", is_flag=True, help="Keep everybody out until it is enabled.")
 @_attributes
 @click.pass_obj
-def add(session: Session, /, name: str, **given: Any) -> None:
+def add(session: Session, /, name: str, disabled: bool, **given: Any) -> None:
     """Make a room, closed and normal unless told otherwise, with empty role lists."""
-    body = {"name": name} | _body(given)
+    body = {"name": name} | _body(given) | ({"disabled": True} if disabled else {})
     session.show(session.ask("POST", address("rooms"), body), print_details)
 
 
 @rooms.command("list")
-@click.option("--filter", "filter_", metavar="T", help="Part of the name or description.")
+@click.option("--filter", "filter_", metavar="T", help="Part of the name.")
+@click.option("--search-description", is_flag=True, help="Look for it in the description as well.")
 @click.option("--category", metavar="C", help="Rooms of a category.")
+@click.option("--addin", metavar="A", help="Rooms that have an add-in.")
 @click.option("--member", metavar="U", help="Rooms that have U, or his domain or group, as member.")
 @click.option("--manager", metavar="U", help="The same for managers.")
+@click.option("--presenter", metavar="U", help="The same for presenters.")
 @click.option("--privacy", type=PRIVACY)
 @click.option("--type", "type_", type=TYPE)
+@click.option("--invitations", type=INVITATIONS)
 @click.option("--disabled/--enabled", default=None, help="Disabled rooms only, or the others only.")
+@click.option("--exceeds-mb", metavar="N", type=click.IntRange(0, LARGEST), help="Rooms with more text.")
+@click.option("--limit", metavar="N", type=click.IntRange(0, LARGEST), help="So many rooms at most.")
 @click.pass_obj
-def list_rooms(session: Session, /, disabled: bool | None, **given: Any) -> None:
+def list_rooms(
+    session: Session,
+    /,
+    search_description: bool,
+    disabled: bool | None,
+    exceeds_mb: int | None,
+    limit: int | None,
+    **given: Any,
+) -> None:
     """List rooms: all, or those that pass every filter."""
     query = _body(given)
+    if search_description:
+        query["search_description"] = "true"
     if disabled is not None:
         query["disabled"] = "true" if disabled else "false"
+    if exceeds_mb is not None:
+        query["exceeds_mb"] = str(exceeds_mb)
     none = "There are no such rooms." if query else "There are no rooms."
-    session.show(session.ask("GET", address("rooms", query=query)), lambda found: _print_rooms(found, none))
+    session.show(session.ask_all("rooms", query=query, most=limit), lambda found: _print_rooms(found, none))
 
 
 def _print_rooms(found: list[dict[str, Any]], none: str) -> None:
@@ -89,18 +118,27 @@ def _print_rooms(found: list[dict[str, Any]], none: str) -> None:
 @click.argument("room")
 @click.pass_obj
 def show(session: Session, room: str) -> None:
-    """Show one room with its role lists."""
+    """Show one room with its role lists, who granted them, and how much it holds."""
     session.show(session.ask("GET", address("rooms", room)), print_details)
 
 
 @rooms.command("set")
 @click.argument("room")
 @click.option("--name", metavar="NAME", help="A new name.")
+@click.option("--category", metavar="C", help="Name or URI of the category to move it to.")
+@click.option("--disabled", type=click.Choice(["yes", "no"]), help="Keep everybody out of it, or no longer.")
 @_attributes
+@_lists
 @click.pass_obj
-def change(session: Session, /, room: str, **given: Any) -> None:
-    """Change a room; roles that it may no longer have are taken away."""
-    body = _body(given)
+def change(session: Session, /, room: str, disabled: str | None, **given: Any) -> None:
+    """Change a room, all at once; a list that is given replaces the whole list.
+
+    Roles that the room may no longer have are taken away.
+    """
+    lists = {name: list(given.pop(name)) for name in ("members", "managers", "presenters") if given[name]}
+    body = _body({name: value for name, value in given.items() if value != ()}) | lists
+    if disabled is not None:
+        body["disabled"] = disabled == "yes"
     if not body:
         raise click.UsageError("nothing to change is given")
     changed = session.ask("PATCH", address("rooms", room), body)

@@ -73,6 +73,7 @@ _AUDITED: dict[str, Schema] = {
     "updated_by": TEXT,
     "updated_on": TIME,
 }
+_PURGED: dict[str, Schema] = {"purged_on": {"type": ["string", "null"], "format": "date-time"}}
 _PRIVACY = word("open", "closed", "secret")
 _TYPE = word("normal", "auditorium")
 _ROLES: dict[str, Schema] = {
@@ -91,6 +92,7 @@ _ROOM: dict[str, Schema] = {
     "addin": TEXT_OR_NULL,
     "disabled": FLAG,
     **_AUDITED,
+    **_PURGED,
 }
 
 _GROUP: dict[str, Schema] = {
@@ -142,7 +144,19 @@ SCHEMAS: dict[str, Schema] = {
         "Somebody on a role list, in a scope or in a group; a group has its name too.",
         uri=TEXT,
         kind=word("user", "group", "domain"),
-        optional={"name": TEXT},
+        optional={
+            "name": TEXT,
+            "granted_by": TEXT_OR_NULL,
+            "granted_on": {"type": ["string", "null"], "format": "date-time"},
+        },
+    ),
+    "Addin": obj(
+        "A web page that rooms may show beside the conversation.",
+        guid=TEXT,
+        name=TEXT,
+        url=TEXT,
+        number_of_chat_rooms=COUNT,
+        **_AUDITED,
     ),
     "GroupSummary": obj("A group as it stands in a listing.", **_GROUP),
     "Group": obj(
@@ -184,11 +198,38 @@ SCHEMAS: dict[str, Schema] = {
         creators=listing("RoleEntry"),
         number_of_chat_rooms=COUNT,
         **_AUDITED,
+        **_PURGED,
         optional={"removed": listing("RemovedEntry")},
     ),
     "RoomSummary": obj("A room as it stands in a listing.", **_ROOM),
     "Room": obj(
-        "A room with its role lists.", **_ROOM, **_ROLES, optional={"removed": listing("RemovedEntry")}
+        "A room with its role lists; shown by itself, with the number and the size of its messages.",
+        **_ROOM,
+        **_ROLES,
+        optional={"removed": listing("RemovedEntry"), "messages": COUNT, "content_bytes": COUNT},
+    ),
+    "FoundMessages": obj(
+        "Messages that were found, oldest first; `exceeded` tells that there are older ones.",
+        messages=listing("FoundMessage"),
+        exceeded=FLAG,
+    ),
+    "FoundMessage": obj(
+        "A message and where it was said.",
+        room=TEXT,
+        room_uri=TEXT,
+        chat_id=COUNT,
+        time=TIME,
+        author=TEXT,
+        text=TEXT,
+        alert=FLAG,
+    ),
+    "MessagePiece": obj(
+        "A piece of long work; `next` and `upto` are `after` and `upto` of the next one, if there is one.",
+        changed=COUNT,
+        examined=COUNT,
+        next={"type": ["integer", "null"]},
+        upto=COUNT,
+        left=COUNT,
     ),
     "Settings": {
         "type": "object",
@@ -231,6 +272,7 @@ SCHEMAS: dict[str, Schema] = {
     "RoleEntries": listing("RoleEntry"),
     "Groups": listing("GroupSummary"),
     "EligibleUsers": listing("EligibleUser"),
+    "Addins": listing("Addin"),
     "Categories": listing("Category"),
     "Rooms": listing("RoomSummary"),
     "Tokens": listing("Token"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,7 +15,7 @@ from attrs import define
 
 from pchat.admin.client import Door, open_door
 from pchat.admin.output import print_json, print_line, printable
-from pchat.admin.routes import PREFIX
+from pchat.admin.routes import MOST_ENTRIES, PREFIX
 from pchat.config import Config, load_config
 from pchat.errors import ConfigError
 
@@ -42,6 +44,13 @@ def address(*segments: str, query: Mapping[str, str] | None = None) -> str:
     # Arguments that are no UTF-8 arrive here as surrogates; administration refuses them in its own words.
     plain = "/".join(quote(segment, safe="", errors="surrogatepass") for segment in segments)
     return PREFIX + plain + (f"?{urlencode(query, errors='surrogatepass')}" if query else "")
+
+
+def _answered(door: Door, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    status, value = door.call(method, path, body)
+    if status >= 400:
+        raise Refused(str(value["detail"]), str(value["code"]))
+    return value
 
 
 def _stdin_is_terminal() -> bool:
@@ -88,16 +97,48 @@ class Session:
         """
         return self.ask_whom(method, path, body)[1]
 
+    def ask_all(self, *segments: str, query: Mapping[str, str] | None = None, most: int | None = None) -> Any:
+        """Ask for a whole listing, part by part.
+
+        Args:
+            segments: The path of the resource.
+            query: Filters.
+            most: Entries that are wanted at most; None for all.
+
+        Raises:
+            Refused: By the rules.
+            OperatorError: There was no answer.
+        """
+        found: list[Any] = []
+        while most is None or len(found) < most:
+            wanted = MOST_ENTRIES if most is None else min(MOST_ENTRIES, most - len(found))
+            window = {"limit": str(wanted), "offset": str(len(found))}
+            part = self.ask("GET", address(*segments, query={**(query or {}), **window}))
+            found += part
+            if len(part) < wanted:
+                break
+        return found
+
     def ask_whom(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bool, Any]:
         """Do as `ask`; tell as well whether a running server answered."""
         door = self.open_door(self.config(), tell=self.remark)
         try:
-            status, value = door.call(method, path, body)
+            return door.running, _answered(door, method, path, body)
         finally:
             door.close()
-        if status >= 400:
-            raise Refused(str(value["detail"]), str(value["code"]))
-        return door.running, value
+
+    @contextmanager
+    def asking(self) -> Iterator[Callable[..., Any]]:
+        """Keep the way to administration open for several questions.
+
+        Returns:
+            A context; within it a function that asks as `ask` does.
+        """
+        door = self.open_door(self.config(), tell=self.remark)
+        try:
+            yield partial(_answered, door)
+        finally:
+            door.close()
 
     def show(self, value: Any, show_person: Callable[[Any], object]) -> None:
         """Print a value as JSON, or as a person reads it."""

@@ -10,16 +10,19 @@ from twisted.internet.interfaces import IReactorTime
 from pchat.directory.local import LocalDirectory
 from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.access import Access
+from pchat.rooms.addin_administration import AddinAdministration
 from pchat.rooms.addins import Addins
 from pchat.rooms.category_administration import CategoryAdministration
 from pchat.rooms.committing import ChangeDesk, Subject, Touched
 from pchat.rooms.eligible import Eligible
 from pchat.rooms.eligible_administration import EligibleAdministration
 from pchat.rooms.group_administration import GroupAdministration
+from pchat.rooms.message_administration import MessageAdministration
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.people_administration import PeopleAdministration, RunInThread
 from pchat.rooms.role_lists import RoleRules
 from pchat.rooms.room_administration import RoomAdministration
+from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.settings import Settings, check_setting
 from pchat.rooms.settings import names as setting_names
 from pchat.rooms.token_administration import TokenAdministration
@@ -61,9 +64,9 @@ class SettingsAdministration:
         value = check_setting(name, text)
         option = next(known for known in setting_names() if known == name.strip().lower().replace("_", "-"))
         async with self._desk.lock:
-            await self._desk.commit(
-                Subject("setting", option, "set"), actor, _store_setting, option, str(value)
-            )
+            before, after = {option: self.show_settings()[option]}, {option: value}
+            subject = Subject("setting", option, "set", before=before, after=after)
+            await self._desk.commit(subject, actor, _store_setting, option, str(value))
             self._desk.settings.apply(option, str(value))
             self._desk.tell("settings_changed")
         return self.show_settings()
@@ -104,9 +107,13 @@ class Administration:
         self.categories = CategoryAdministration(self._desk, self.people, access, rules)
         self.rooms = RoomAdministration(self._desk, self.categories, access, rules)
         self.eligible = EligibleAdministration(Eligible(access, directory), self.categories, self.rooms)
+        self.addins = AddinAdministration(self._desk)
         self.settings = SettingsAdministration(self._desk)
         self.usage = UsageReport(store, directory, tree, clock)
         self.tokens = TokenAdministration(self._desk, clock, random)
+        #: One for administrators and users: the store has as many readers as it has.
+        self.searches = SearchGate(clock)
+        self.messages = MessageAdministration(self._desk, self.rooms, self.searches)
 
     @property
     def registered_addins(self) -> Addins:

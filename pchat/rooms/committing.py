@@ -243,6 +243,7 @@ class ChangeDesk:
         await self.load()
         left = set(self.tree.rooms())
         self.tell("rights_narrowed", sorted(left, key=lambda room: room.id))
+        self.tell("rights_changed", sorted(left, key=lambda room: room.id))
         for room in rooms:
             if room not in left:
                 self.tell("room_removed", room)

@@ -99,14 +99,13 @@ class RoomQueries:
         return [room_shown(room, self._desk.addins) for room in self._matching(wanted)]
 
     async def find_rooms(
-        self, wanted: RoomFilter = EVERY_ROOM, *, exceeds_mb: int | None = None, limit: int | None = None
+        self, wanted: RoomFilter = EVERY_ROOM, *, exceeds_mb: int | None = None
     ) -> list[Shown]:
         """List rooms that pass a filter, and hold so much.
 
         Args:
             wanted: The filter.
             exceeds_mb: Only rooms whose messages have more megabytes of text than this.
-            limit: The most rooms to tell.
 
         Raises:
             AdministrationRefused: The filter names something that does not exist.
@@ -115,7 +114,7 @@ class RoomQueries:
         if exceeds_mb is not None:
             large = await self._desk.store.read(rooms_exceeding, exceeds_mb * MEGABYTE)
             rooms = [room for room in rooms if room.id in large]
-        return [room_shown(room, self._desk.addins) for room in rooms[:limit]]
+        return [room_shown(room, self._desk.addins) for room in rooms]
 
     def _matching(self, wanted: RoomFilter) -> list[Room]:
         tree = self._desk.tree

@@ -14,6 +14,7 @@ from pchat.directory.people import Principal, PrincipalKind
 from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
 from pchat.rooms.room import Role, Room
+from pchat.store.addins import AddinRecord
 from pchat.store.people import PolicyRecord, PrincipalAudit
 from pchat.store.room_reports import Grant
 
@@ -34,7 +35,7 @@ def user_shown(user: Principal, directory: LocalDirectory) -> Shown:
     }
 
 
-def audit_shown(audit: PrincipalAudit | Category | Room) -> Shown:
+def audit_shown(audit: PrincipalAudit | Category | Room | AddinRecord) -> Shown:
     """Show who made and who changed something; times in ISO 8601."""
     return {
         "created_by": audit.created_by,
@@ -129,6 +130,17 @@ def removed_shown(
 def purge_shown(node: Category | Room) -> str | None:
     """Show when roles were last taken away because a scope or a room became narrower; None for never."""
     return ticks.to_iso(node.purged_on) if node.purged_on else None
+
+
+def addin_shown(addin: AddinRecord, rooms: int) -> Shown:
+    """Show an add-in with the number of rooms that have it."""
+    return {
+        "guid": addin.guid,
+        "name": addin.name,
+        "url": addin.url,
+        "number_of_chat_rooms": rooms,
+        **audit_shown(addin),
+    }
 
 
 def room_shown(room: Room, addins: Addins) -> Shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -54,6 +54,12 @@ class NotingObserver(ChangeObserver):
 
     def rights_narrowed(self, rooms: Iterable[Room]) -> None:
         self.told.append(("rights_narrowed", [room.name for room in rooms]))
+
+    def rights_changed(self, rooms: Iterable[Room]) -> None:
+        self.told.append(("rights_changed", [room.name for room in rooms]))
+
+    def invited(self, room: Room, invitations: Mapping[int, int]) -> None:
+        self.told.append(("invited", (room.name, dict(invitations))))
 
     def room_disabled(self, room: Room) -> None:
         self.told.append(("room_disabled", room.name))
