@@ -37,16 +37,16 @@ async def read_states(
     Returns:
         By room.
     """
-    states = {}
+    states: dict[int, ReadState] = {}
     for room_id in room_ids:
-        [state] = await txn.query(
+        rows = await txn.query(
             "select marker.chat_id, (select count(*) from (select 1 from messages"
             " where room_id = %s and chat_id > marker.chat_id and author_id <> %s limit %s) as others)"
             " from (select coalesce((select chat_id from read_markers"
             " where principal_id = %s and room_id = %s), 0) as chat_id) as marker",
             (room_id, principal_id, most, principal_id, room_id),
         )
-        states[room_id] = ReadState(*state)
+        states.update((room_id, ReadState(*row)) for row in rows)
     return states
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.interfaces import Row, SqlValue, WordsRow
+from pchat.store.invitations import invitations_after
 from pchat.store.messages import last_messages, messages_between
+from pchat.store.read_markers import read_states
 from pchat.store.rooms import delete_room
 from pchat.store.schema import find_steps, upgrade_sqlite
 from pchat.words import WordQuery
@@ -87,6 +89,22 @@ class Plans(SynchronousTestCase):
         steps = self.plan_of(delete_room(self.txn, 1))
         self.assertTrue(all(step.startswith("SEARCH") for step in steps if " messages " in step), steps)
         self.assertTrue(any(" messages " in step for step in steps))
+
+    def test_unread_messages(self) -> None:
+        """What is new is counted off an index alone: a message's text is not read to see who wrote it."""
+        steps = self.plan_of(read_states(self.txn, 1, [1], 99))
+        reading = [step for step in steps if " messages " in step]
+        self.assertEqual(len(reading), 1, steps)
+        self.assertRegex(
+            reading[0], r"^SEARCH messages USING COVERING INDEX \w+ \(room_id=\? AND chat_id>\?\)$"
+        )
+        self.assertFalse([step for step in steps if " read_markers" in step and "SEARCH" not in step])
+
+    def test_invitations(self) -> None:
+        """A user's invitations are read in their order off an index."""
+        steps = self.plan_of(invitations_after(self.txn, 1, 1, 99))
+        self.assertIn("invitations_by_number (principal_id=? AND invite_id>?)", steps[0])
+        self.assertFalse([step for step in steps if "SCAN" in step or "B-TREE" in step])
 
     def test_a_message_has_a_number_of_its_own(self) -> None:
         """What indexes messages by text needs one number for each; a number in a room is taken once."""
