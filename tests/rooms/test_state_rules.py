@@ -21,18 +21,25 @@ PRINCIPALS = [
     "example.com",
     "example.org",
     "nobody@example.com",
+    "Traders",
+    "floor",
 ]
+GROUPS = ["Traders", "Floor", "FLOOR", ""]
 CATEGORIES = ["North", "South", "south", "Caf\u00e9"]
 ROOMS = ["Lobby", "LOBBY", "Vault", "Hall", "North", "Cafe\u0301", ""]
 
 users = st.sampled_from([*USERS, "dave"])
 principals = st.lists(st.sampled_from(PRINCIPALS), max_size=3)
+members = st.lists(st.sampled_from([*PRINCIPALS[:3], *GROUPS[:2]]), max_size=3)
+groups = st.sampled_from(GROUPS)
 categories = st.sampled_from(CATEGORIES)
 rooms = st.sampled_from(ROOMS)
 maybe = st.none() | st.booleans()
 roles = st.sampled_from(list(Role))
 privacies = st.sampled_from(["open", "closed", "secret"])
 behaviors = st.sampled_from(["normal", "auditorium"])
+#: Steps after which people may stand on lists to no effect: rights follow groups, lists stay.
+MOVES = frozenset({"join group", "leave group", "remove group"})
 
 Step = Callable[[Rules], Coroutine[Any, Any, Any]]
 
@@ -98,6 +105,19 @@ steps = st.one_of(
     step("add role", lambda r, n, k, p: r.rooms.add_role(OPERATOR, n, k, p), rooms, roles, principals),
     step("remove role", lambda r, n, k, p: r.rooms.remove_role(OPERATOR, n, k, p), rooms, roles, principals),
     step(
+        "names",
+        lambda r, u, n: r.people.change_user(OPERATOR, f"{u}@example.com", display_name=n, email=n),
+        users,
+        st.sampled_from(["", "Al", "x\ny"]),
+    ),
+    step("no policy", lambda r, u: r.people.remove_policy(OPERATOR, uri=f"{u}@example.com"), users),
+    step("global policy back", lambda r: r.people.remove_policy(OPERATOR)),
+    step("add group", lambda r, g, m: r.groups.add_group(OPERATOR, g, members=m), groups, members),
+    step("rename group", lambda r, g, n: r.groups.change_group(OPERATOR, g, name=n), groups, groups),
+    step("remove group", lambda r, g: r.groups.remove_group(OPERATOR, g), groups),
+    step("join group", lambda r, g, m: r.groups.add_members(OPERATOR, g, m), groups, members),
+    step("leave group", lambda r, g, m: r.groups.remove_members(OPERATOR, g, m), groups, members),
+    step(
         "setting",
         lambda r, n: r.administration.settings.set_setting(OPERATOR, "search-limit", n),
         st.just("7"),
@@ -115,35 +135,47 @@ class StateTests(SynchronousTestCase):
         rules = Rules()
         for name in USERS:
             rules.user(name)
+        result(rules.groups.add_group(OPERATOR, "Traders", members=PRINCIPALS[:1]))
+        result(rules.groups.add_group(OPERATOR, "Floor", members=["Traders", *PRINCIPALS[2:3]]))
         result(rules.categories.add_category(OPERATOR, "North", allowed=["example.com"]))
         result(rules.rooms.add_room(OPERATOR, "Hall", category="North", behavior="auditorium"))
         result(rules.rooms.add_room(OPERATOR, "Lobby", category="North", privacy="open"))
         for room in ("Hall", "Lobby"):
             result(rules.rooms.add_role(OPERATOR, room, Role.MEMBER, PRINCIPALS[:2]))
             result(rules.rooms.add_role(OPERATOR, room, Role.MANAGER, PRINCIPALS[:1]))
+        result(rules.rooms.add_role(OPERATOR, "Hall", Role.MEMBER, ["Floor"]))
         result(rules.rooms.add_role(OPERATOR, "Hall", Role.PRESENTER, PRINCIPALS[1:2]))
-        for _, _, act in day:
+        moved = False
+        for name, _, act in day:
             rules.clock.advance(1)
             before = state(rules)
             events = rules.query("select count(*) from outbox")
             try:
                 result(act(rules))
+                moved = moved or name in MOVES
             except AdministrationRefused:
                 # A domain may have got its principal before the refusal; nothing else may have changed.
                 after = state(rules)
-                for what in ("rooms", "categories", "policies", "settings", "enabled"):
+                for what in ("rooms", "categories", "policies", "settings", "enabled", "groups"):
                     self.assertEqual(after[what], before[what])
                 self.assertEqual(rules.query("select count(*) from outbox"), events)
         self.assertEqual(state(rules), state(rules.reloaded()))
-        self.check_rules(rules)
+        self.check_names(rules)
+        if not moved:
+            self.check_lists(rules)
 
-    def check_rules(self, rules: Rules) -> None:
-        """Names are unique, and nobody stands on a list where the rules do not allow him."""
+    def check_names(self, rules: Rules) -> None:
+        """Names are unique among rooms and categories, and among groups."""
         nodes = [
             *(node.name for node in rules.tree.categories()),
             *(node.name for node in rules.tree.rooms()),
         ]
         self.assertEqual(len({fold(name) for name in nodes}), len(nodes))
+        names = [group.name for group in rules.directory.groups()]
+        self.assertEqual(len({fold(name) for name in names}), len(names))
+
+    def check_lists(self, rules: Rules) -> None:
+        """Nobody stands on a list where the rules do not allow him, while groups stay as they are."""
         settled = RoleRules(rules.access, rules.directory).settled
         for room in rules.tree.rooms():
             held = RoleLists.of(room)
