@@ -22,7 +22,7 @@ from pchat.store.connection import connect
 from pchat.store.indexing import author_mark, row_number
 from pchat.store.schema import find_steps, upgrade_sqlite
 from pchat.ticks import TICKS_PER_DAY, from_unix
-from pchat.words import cut
+from pchat.words import WORDS_VERSION, cut
 
 AUTHORS = 5000
 BATCH = 20_000
@@ -144,6 +144,7 @@ def make_store(path: Path, messages: int, rooms: int) -> None:
             print(f"\r{kept} messages, {time.monotonic() - began:.0f} s", end="", flush=True)
     print()
     _configure(connection, USUAL_HASH)
+    connection.execute("update store_info set words_version = ?", (WORDS_VERSION,))
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
     unfinished.rename(path)

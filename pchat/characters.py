@@ -141,6 +141,11 @@ MARKS, _MOVING = _marks()
 _NOISE = re.compile(f"([{_MOVING}]{{{MARKS_KEPT}}})[{_MOVING}]++")
 
 
+def bounded_marks(text: str) -> str:
+    """Leave out marks that no letter needs, before normal forms put the others into order."""
+    return _NOISE.sub(r"\1", text)
+
+
 def fold(text: str, *, keep_case: bool = False) -> str:
     """Make alike what is alike for a search; of what ``re`` takes for a letter, underscores become blanks.
 
@@ -153,7 +158,7 @@ def fold(text: str, *, keep_case: bool = False) -> str:
     """
     if text.isascii():
         return (text if keep_case else text.lower()).replace("_", " ")
-    text = unicodedata.normalize("NFKD", _NOISE.sub(r"\1", text))
+    text = unicodedata.normalize("NFKD", bounded_marks(text))
     if not keep_case:
         text = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", text.translate(_TABLE))

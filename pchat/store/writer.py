@@ -16,6 +16,7 @@ from pchat.store.connection import Connect
 from pchat.store.jobs import AppendJob, BodyJob, Job, Piece, pieces
 from pchat.store.lock import open_private
 from pchat.store.messages import Appended
+from pchat.store.reindexing import make_words
 from pchat.store.schema import StoreVersion, check_domain, find_steps, keep_domain, upgrade_sqlite
 from pchat.store.transaction import DirectTransaction, drive, own_error, primary_code, translated_error
 from pchat.ticks import from_unix
@@ -95,6 +96,7 @@ class GroupWriter:
             self.version = upgrade_sqlite(connection, find_steps("sqlite"))
             if self._domain is not None:
                 keep_domain(connection, self._domain)
+            make_words(connection)
             now = from_unix(self._clock.seconds())
             row = (self._server_name, now, now, self._record_events)
             self.server_id = connection.execute(_ENTER, row).fetchall()[0][0]

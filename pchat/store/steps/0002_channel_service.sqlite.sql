@@ -113,6 +113,10 @@ create virtual table message_words using fts5 (
     words, extras, content = '', columnsize = 0, tokenize = "ascii tokenchars '@'"
 );
 
+-- How the index was cut (pchat.words.WORDS_VERSION), and up to which row of messages while it is being made.
+alter table store_info add column words_version text not null default '';
+alter table store_info add column words_made integer;
+
 -- Who changed what, for administrators: before and after are JSON objects, null where there is none.
 create table audit (
     entry_id integer primary key,
