@@ -51,7 +51,6 @@ from pchat.rooms.reads import ReadLog
 from pchat.rooms.roster import Rosters
 from pchat.rooms.roster_query import RosterQuery
 from pchat.rooms.search import Search
-from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.server_commands import ServerCommands, ServiceInfo
 from pchat.rooms.service import ChannelService, Sessions
 from pchat.rooms.settings import Settings
@@ -206,8 +205,8 @@ class Parts:
             store, tree, access, self.rosters, blocks, notices, states, clock, random
         )
         reads = ReadLog(store, clock, random, enabled=self.config.compliance.enabled)
-        gate = SearchGate(clock)
-        history = History(store, tree, access, settings, blocks, base.directory, reads, gate)
+        searches = base.administration.searches
+        history = History(store, tree, access, settings, blocks, base.directory, reads, searches)
         self.sessions = Sessions()
         self.topics = Topics(
             *(store, tree, access, settings, base.directory, self.sessions, blocks, reads),
