@@ -15,6 +15,8 @@ from pchat.admin.problems import Problem, invalid
 
 #: A text is at least four times as long as anything the rules accept, so that they explain the real limit.
 TEXT_CHARACTERS = 4_096
+#: Filters are names, words and addresses, and all of them have to fit into one line.
+FILTER_CHARACTERS = 512
 #: Principals in one list: a large department entered one by one.
 LIST_ENTRIES = 10_000
 #: A list of so many addresses of usual length.
@@ -76,6 +78,8 @@ class Text:
 
     def parse(self, name: str, text: str) -> str:
         """Read a filter; see `Field`."""
+        if len(text) > FILTER_CHARACTERS:
+            raise invalid(f"{name} has more than {FILTER_CHARACTERS} characters")
         return self.read(name, text)
 
     def schema(self) -> Schema:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pchat import __version__
-from pchat.admin.fields import Field, Schema, Texts
+from pchat.admin.fields import FILTER_CHARACTERS, Field, Schema, Texts
 from pchat.admin.routes import PREFIX, PUBLIC, Route
 from pchat.admin.schemas import SCHEMAS, reference, word
 from pchat.rooms.room import Role
@@ -166,6 +166,9 @@ def _filter(name: str, kind: Field) -> dict[str, Any]:
         described["description"] = schema.pop("description")
     if isinstance(kind, Texts):
         described["explode"] = True
+    for text in (schema, schema.get("items", {})):
+        if "maxLength" in text:
+            text["maxLength"] = FILTER_CHARACTERS
     return described
 
 

@@ -32,10 +32,12 @@ class LoginThrottle:
 
     Args:
         clock: Tells the time; no timers are started.
+        free: Failures that cost nothing: only those beyond are slowed.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, free: int = 0) -> None:
         self._clock = clock
+        self._free = free
         self._failures: dict[tuple[str, str], _Failures] = {}  # oldest failure first
 
     def wait(self, account: str, source: str) -> float:
@@ -61,8 +63,13 @@ class LoginThrottle:
         self._forget(now)
         entry = self._failures.pop(key, None)
         count = entry.count + 1 if entry else 1
+        slowed = count - self._free
         # The exponent is capped too: nobody needs 2 ** 100000.
-        delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(count - 1, 10), LONGEST_DELAY_SECONDS)
+        delay = (
+            min(FIRST_DELAY_SECONDS * 2.0 ** min(slowed - 1, 10), LONGEST_DELAY_SECONDS)
+            if slowed > 0
+            else 0.0
+        )
         self._failures[key] = _Failures(count, now, now + delay)
         return delay
 

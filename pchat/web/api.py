@@ -24,15 +24,17 @@ log = Logger()
 
 #: Whom `LoginThrottle` counts wrong tokens for; each address has a count of its own.
 _ACCOUNT = "api token"
+#: Wrong tokens from one address that are answered at once: a job that still has the old one of many servers.
+FREE_FAILURES = 100
 _NOBODY = Caller("anybody", frozenset())
 
 
 class TokenDoor:
     """Lets in who has a token.
 
-    After a wrong token its address has to wait, longer each time; another wrong one that comes sooner is neither
-    counted nor logged. A right one is let in at once from there too: it has 256 random bits, so that nobody
-    guesses it, and a script with an old token must not lock out the others on its machine.
+    After many wrong tokens their address has to wait, longer each time; a wrong one that comes sooner is not
+    even counted or logged. A right one is let in at once from there too: it has 256 random bits, so that
+    nobody guesses it, and a script with an old token must not lock out the others on its machine.
 
     Args:
         tokens: Finds them.
@@ -41,7 +43,7 @@ class TokenDoor:
 
     def __init__(self, tokens: TokenAdministration, clock: IReactorTime) -> None:
         self._tokens = tokens
-        self._throttle = LoginThrottle(clock)
+        self._throttle = LoginThrottle(clock, FREE_FAILURES)
 
     def identify(self, request: Request) -> Caller:
         """Tell who sends a request.

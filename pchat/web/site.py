@@ -48,6 +48,8 @@ REFUSALS = {
     400: ("invalid-request", "this is no HTTP request, or its head is too large"),
     408: ("too-slow", "the request did not arrive in time"),
     413: ("content-too-large", "the body is larger than this server takes"),
+    414: ("invalid-request", "the address is too long"),
+    431: ("invalid-request", "a header field is too long"),
 }
 
 
@@ -169,6 +171,13 @@ class BoundedChannel(http.HTTPChannel):
         """Take a line of a head; what follows a refusal in the same segment is not looked at."""
         if not self.refused:
             super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line of a head that is too long: the first one holds the address."""
+        if self.requests:
+            self.refuse(431, b"Request Header Fields Too Large")
+        else:
+            self.refuse(414, b"URI Too Long")
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take bytes of a body, or of requests that wait behind the present one."""
