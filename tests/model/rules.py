@@ -192,7 +192,7 @@ class Rules:
         disabled: bool | None = None,
     ) -> str:
         room = self.rooms[name]
-        if disabled is not None and privacy is auditorium is category is None and disabled == room.disabled:
+        if disabled == room.disabled:
             return BAD
         room.privacy = room.privacy if privacy is None else privacy
         room.auditorium = room.auditorium if auditorium is None else auditorium
