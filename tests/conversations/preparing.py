@@ -10,6 +10,7 @@ import re
 
 from attrs import evolve
 
+from pchat.rooms.names import fold
 from pchat.rooms.room import Role
 from tests.conversations import talking
 from tests.conversations.comparing import text_difference
@@ -79,11 +80,11 @@ def there_is_a_category(stage: Stage, match: re.Match[str], body: str) -> None:
         stage.categories.add_category(
             ADMINISTRATOR,
             match["name"],
-            allowed=addresses(match["allowed"]),
-            denied=addresses(match["denied"]),
+            allowed=principals(stage, match["allowed"]),
+            denied=principals(stage, match["denied"]),
             chat_history=match["silent"] is None,
             invitations=match["inviting"] is not None,
-            creators=addresses(match["names"]),
+            creators=principals(stage, match["names"]),
         )
     )
     stage.events_before = len(stage.events())
@@ -105,7 +106,7 @@ def there_is_a_room(stage: Stage, match: re.Match[str], body: str) -> None:
     )
     for role, people in re.findall(r"(member|manager|presenter)s? ([A-Z]\w*(?:(?:, | and )[A-Z]\w*)*)",
                                    match["roles"] or ""):  # fmt: skip
-        stage.do(stage.rooms.add_role(ADMINISTRATOR, match["name"], Role(role), addresses(people)))
+        stage.do(stage.rooms.add_role(ADMINISTRATOR, match["name"], Role(role), principals(stage, people)))
     stage.events_before = len(stage.events())
 
 
@@ -116,9 +117,18 @@ def there_is_an_addin(stage: Stage, match: re.Match[str], body: str) -> None:
 
 @sentence(r"There is a group (?P<group>\w+) of NAMES")
 def there_is_a_group(stage: Stage, match: re.Match[str], body: str) -> None:
-    members = addresses(match["names"])
+    members = principals(stage, match["names"])
     stage.do(stage.server.administration.groups.add_group(ADMINISTRATOR, match["group"], members=members))
     stage.events_before = len(stage.events())
+
+
+def principals(stage: Stage, text: str | None) -> list[str]:
+    """Read a list of users and groups; a name is that of a group if there is such a group."""
+    directory = stage.server.parts.base.directory
+    return [
+        name if directory.group_by_name(fold(name)) else address
+        for name, address in zip(names(text or ""), addresses(text), strict=True)
+    ]
 
 
 # -- administrators
@@ -145,7 +155,19 @@ def administrator_sets_policy(stage: Stage, match: re.Match[str], body: str) -> 
 )
 def administrator_changes_roles(stage: Stage, match: re.Match[str], body: str) -> None:
     change = stage.rooms.add_role if match["verb"] == "adds" else stage.rooms.remove_role
-    stage.do(change(ADMINISTRATOR, match["room"], Role(match["role"]), addresses(match["names"])))
+    stage.do(change(ADMINISTRATOR, match["room"], Role(match["role"]), principals(stage, match["names"])))
+
+
+@sentence(r"The administrator (?P<verb>adds|removes) NAMES (?:to|from) the group (?P<group>\w+)")
+def administrator_changes_a_group(stage: Stage, match: re.Match[str], body: str) -> None:
+    groups = stage.server.administration.groups
+    change = groups.add_members if match["verb"] == "adds" else groups.remove_members
+    stage.do(change(ADMINISTRATOR, match["group"], principals(stage, match["names"])))
+
+
+@sentence(r"The administrator removes the group (?P<group>\w+)")
+def administrator_removes_a_group(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.do(stage.server.administration.groups.remove_group(ADMINISTRATOR, match["group"]))
 
 
 @sentence(r"The administrator makes (?P<room>\w+) (?P<privacy>open|closed|secret)")
@@ -169,8 +191,8 @@ def administrator_changes_scope(stage: Stage, match: re.Match[str], body: str) -
         stage.categories.change_category(
             ADMINISTRATOR,
             match["category"],
-            allowed=addresses(match["allowed"]),
-            denied=addresses(match["denied"]),
+            allowed=principals(stage, match["allowed"]),
+            denied=principals(stage, match["denied"]),
         )
     )
 
