@@ -50,7 +50,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        if {"uri", "kind"} <= set(value) <= {"uri", "kind", "name"}:
+        if {"uri", "kind"} <= set(value) <= {"uri", "kind", "name", "granted_by", "granted_on"}:
             return printable(str(value.get("name", value["uri"])))
         return ", ".join(f"{printable(_label(str(name)))} {shown(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):

@@ -21,9 +21,13 @@ def role_commands(role: str, description: str) -> Noun:
     group = Noun(role, help=description)
 
     def print_list(found: list[dict[str, Any]]) -> None:
-        rows = [(entry.get("name", entry["uri"]), entry["kind"]) for entry in found]
+        rows = [
+            (entry.get("name", entry["uri"]), entry["kind"], entry["granted_by"], entry["granted_on"])
+            for entry in found
+        ]
         heading = f"{role.capitalize()}s"
-        print_table((heading, "Kind"), rows, f"The room has no {role}s.", whole=(heading,))
+        headings = (heading, "Kind", "Granted by", "Granted on")
+        print_table(headings, rows, f"The room has no {role}s.", whole=(heading,))
 
     @group.command("list", help=f"List the {role}s of a room.")
     @click.argument("room")

@@ -11,6 +11,7 @@ from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.room import Behavior, Privacy, Role
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.room_queries import RoomFilter
+from pchat.rooms.shown import Shown
 
 _PRIVACY = Word(tuple(privacy.word for privacy in Privacy), "Who may find and join it.")
 _TYPE = Word(tuple(behavior.word for behavior in Behavior), "In an auditorium presenters alone may post.")
@@ -153,7 +154,8 @@ class RoomRoutes:
         return 200, await self._rooms.find_rooms(RoomFilter(**filters), exceeds_mb=exceeds_mb)
 
     async def _add(self, call: Call) -> Answer:
-        return 201, await self._rooms.add_room(call.actor, **_arguments(call.body))
+        made = await self._rooms.add_room(call.actor, **_arguments(call.body))
+        return 201, await self._rooms.describe_room(made["uri"])
 
     async def _show(self, call: Call) -> Answer:
         return 200, await self._rooms.describe_room(*call.names)
@@ -161,20 +163,28 @@ class RoomRoutes:
     async def _change(self, call: Call) -> Answer:
         body = dict(call.body)
         lists = {role: body.pop(f"{role.value}s") for role in Role if f"{role.value}s" in body}
-        return 200, await self._rooms.change_room(call.actor, *call.names, lists=lists, **_arguments(body))
+        return 200, await self._described(
+            await self._rooms.change_room(call.actor, *call.names, lists=lists, **_arguments(body))
+        )
+
+    async def _described(self, changed: Shown) -> Shown:
+        """Tell of a changed room as much as `_show` does, and what the change took away."""
+        removed = {"removed": changed["removed"]} if "removed" in changed else {}
+        return await self._rooms.describe_room(changed["uri"]) | removed
 
     async def _remove(self, call: Call) -> Answer:
         await self._rooms.remove_room(call.actor, *call.names)
         return NOTHING
 
     async def _move(self, call: Call) -> Answer:
-        return 200, await self._rooms.move_room(call.actor, call.names[0], call.body["category"])
+        moved = await self._rooms.move_room(call.actor, call.names[0], call.body["category"])
+        return 200, await self._described(moved)
 
     async def _disable(self, call: Call) -> Answer:
-        return 200, await self._rooms.disable_room(call.actor, *call.names)
+        return 200, await self._described(await self._rooms.disable_room(call.actor, *call.names))
 
     async def _enable(self, call: Call) -> Answer:
-        return 200, await self._rooms.enable_room(call.actor, *call.names)
+        return 200, await self._described(await self._rooms.enable_room(call.actor, *call.names))
 
     async def _list_role(self, call: Call) -> Answer:
         room, role = call.names
@@ -182,8 +192,10 @@ class RoomRoutes:
 
     async def _add_role(self, call: Call) -> Answer:
         room, role = call.names
-        return 200, await self._rooms.add_role(call.actor, room, _role(role), call.body["principals"])
+        await self._rooms.add_role(call.actor, room, _role(role), call.body["principals"])
+        return 200, await self._rooms.describe_role(room, _role(role))
 
     async def _remove_role(self, call: Call) -> Answer:
         room, role = call.names
-        return 200, await self._rooms.remove_role(call.actor, room, _role(role), call.body["principals"])
+        await self._rooms.remove_role(call.actor, room, _role(role), call.body["principals"])
+        return 200, await self._rooms.describe_role(room, _role(role))

@@ -155,7 +155,12 @@ class NodeTests(ApiCase):
         self.good("POST", "rooms/Attic/disable")
         for query, names in (
             ("", ["Lobby", "Vault", "Attic"]),
-            ("filter=YOU%20%26", ["Lobby"]),
+            ("filter=LOB", ["Lobby"]),
+            ("filter=YOU%20%26", []),
+            ("filter=YOU%20%26&search_description=true", ["Lobby"]),
+            ("presenter=alice@example.com", []),
+            ("invitations=inherit&limit=2", ["Lobby", "Vault"]),
+            ("exceeds_mb=1", []),
             ("category=work", ["Lobby", "Vault"]),
             ("category=work&privacy=secret", ["Vault"]),
             ("type=auditorium", ["Vault"]),
@@ -176,7 +181,10 @@ class NodeTests(ApiCase):
         self.category()
         self.room("Hall", type="auditorium")
         both = {"principals": ["bob@example.com", "sip:alice@example.com"]}
-        alice, bob = ({"uri": f"sip:{name}@example.com", "kind": "user"} for name in ("alice", "bob"))
+        granted = {"granted_by": ACTOR, "granted_on": "2023-11-14T22:13:20.0000000Z"}
+        alice, bob = (
+            {"uri": f"sip:{name}@example.com", "kind": "user", **granted} for name in ("alice", "bob")
+        )
         for role in ("member", "manager", "presenter"):
             self.assertEqual([alice, bob], self.good("POST", f"rooms/Hall/roles/{role}", both))
             self.assertEqual([alice, bob], self.good("GET", f"rooms/Hall/roles/{role}"))

@@ -13,6 +13,13 @@ from tests.admin.support import PASSWORD, CommandCase, Terminal
 
 ALICE = {"uri": "sip:alice@example.com", "kind": "user"}
 BOB = {"uri": "sip:bob@example.com", "kind": "user"}
+
+
+def plain(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out of a role list who granted each entry, and when."""
+    return [{key: entry[key] for key in ("uri", "kind")} for entry in entries]
+
+
 DOMAIN = {"uri": "example.com", "kind": "domain"}
 
 
@@ -358,20 +365,21 @@ class RoomTests(CommandCase):
         self.ctl("room", "add", "Hall", "--category", "Work", "--type", "auditorium")
         for role in ("member", "manager", "presenter"):
             self.assertEqual([], self.ctl("room", role, "list", "Hall"))
-            self.assertEqual(
-                [ALICE, BOB], self.ctl("room", role, "add", "Hall", "bob@example.com", "alice@example.com")
-            )
+            added = self.ctl("room", role, "add", "Hall", "bob@example.com", "alice@example.com")
+            self.assertEqual([ALICE, BOB], plain(added))
+            self.assertEqual(added, self.ctl("room", role, "list", "Hall"))
+            self.assertEqual({"local:root"}, {entry["granted_by"] for entry in added})
             self.refused("room", role, "add", "Hall", "bob@example.com")
-        self.assertEqual([ALICE], self.ctl("room", "manager", "remove", "Hall", "sip:bob@example.com"))
+        left = self.ctl("room", "manager", "remove", "Hall", "sip:bob@example.com")
+        self.assertEqual([ALICE], plain(left))
         self.refused("room", "manager", "remove", "Hall", "bob@example.com")
         self.refused("room", "member", "add", "Hall", "nobody@example.com")
         self.refused("room", "member", "add", "Hall", status=2)
         self.refused("room", "member", "list", "Nowhere")
-        self.assertEqual(
-            ["Managers               Kind", "sip:alice@example.com  user"],
-            self.run_ctl("room", "manager", "list", "Hall").stdout.splitlines(),
-        )
-        self.assertEqual([ALICE, BOB], self.ctl("room", "show", "Hall")["presenters"])
+        table = self.run_ctl("room", "manager", "list", "Hall").stdout.splitlines()
+        self.assertEqual(["Managers", "Kind", "Granted", "by", "Granted", "on"], table[0].split())
+        self.assertEqual(["sip:alice@example.com", "user", "local:root"], table[1].split()[:3])
+        self.assertEqual([ALICE, BOB], plain(self.ctl("room", "show", "Hall")["presenters"]))
 
     def test_usage(self) -> None:
         """Bad words and missing options are not understood; what is unknown or doubled is refused."""

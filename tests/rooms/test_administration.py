@@ -147,7 +147,10 @@ class CategoryTests(StaffCase):
         result(self.categories.change_category(OPERATOR, "Staff", denied=[BOB]))
         self.assertEqual(self.holders("Ops", Role.MEMBER), [ALICE])
         self.assertEqual(self.holders("Ops", Role.MANAGER), [])
-        self.assertEqual(self.rules.observer.take(), [("rights_narrowed", ["Ops", "Hall"])])
+        self.assertEqual(
+            self.rules.observer.take(),
+            [("rights_narrowed", ["Ops", "Hall"]), ("rights_changed", ["Ops", "Hall"])],
+        )
         (scope, _, scope_detail), (role, room, role_detail) = self.events()
         self.assertEqual(
             (scope, scope_detail["added"], scope_detail["removed"]), ("scope_change", {"deny": [BOB]}, {})
@@ -155,12 +158,12 @@ class CategoryTests(StaffCase):
         self.assertEqual((role, room), ("role_change", "Ops"))
         self.assertEqual(role_detail["removed"], {"manager": [BOB], "member": [BOB]})
 
-    def test_widened_scope_tells_nobody(self) -> None:
-        """Nobody loses a right when more are allowed."""
+    def test_widened_scope_narrows_nothing(self) -> None:
+        """Nobody loses a right when more are allowed; what people may do is told again."""
         self.add("Ops")
         self.rules.observer.take()
         result(self.categories.change_category(OPERATOR, "Staff", allowed=[DOMAIN, ALICE]))
-        self.assertEqual(self.rules.observer.take(), [])
+        self.assertEqual(self.rules.observer.take(), [("rights_changed", ["Ops"])])
 
     def test_switches_change_every_room(self) -> None:
         """Rooms show the inherited switches at once."""
@@ -214,7 +217,10 @@ class RoomTests(StaffCase):
 
     def test_words(self) -> None:
         """Unknown words are refused."""
-        for bad in ({"privacy": "hidden"}, {"behavior": "loud"}, {"invitations": "true"}):
+        words: list[dict[str, Any]] = [
+            *({"privacy": "hidden"}, {"behavior": "loud"}, {"invitations": "true"})
+        ]
+        for bad in words:
             self.refused(
                 self.rooms.add_room(OPERATOR, "Ops", category="Staff", **bad),
                 ResponseCode.ERROR_INVALID_ARGUMENT,
@@ -256,7 +262,8 @@ class RoomTests(StaffCase):
         self.events()
         result(self.rooms.change_room(OPERATOR, "Lobby", privacy="secret"))
         self.assertEqual(
-            self.rules.observer.take(), [("rights_narrowed", ["Lobby"]), ("room_changed", "Lobby")]
+            self.rules.observer.take(),
+            [("rights_narrowed", ["Lobby"]), ("rights_changed", ["Lobby"]), ("room_changed", "Lobby")],
         )
         self.assertEqual(
             self.events(),
@@ -314,7 +321,10 @@ class RoomTests(StaffCase):
         result(self.rooms.move_room(OPERATOR, "Ops", "Few"))
         self.assertEqual(self.holders("Ops", Role.MEMBER), [ALICE])
         self.assertEqual(self.holders("Ops", Role.MANAGER), [])
-        self.assertEqual(self.rules.observer.take(), [("rights_narrowed", ["Ops"]), ("room_changed", "Ops")])
+        self.assertEqual(
+            self.rules.observer.take(),
+            [("rights_narrowed", ["Ops"]), ("rights_changed", ["Ops"]), ("room_changed", "Ops")],
+        )
 
 
 class RoleTests(StaffCase):
@@ -399,7 +409,9 @@ class RoleTests(StaffCase):
         shown = result(self.rooms.remove_role(OPERATOR, "Hall", Role.MEMBER, [ALICE]))
         self.assertEqual(shown, [{"uri": BOB, "kind": "user"}])
         self.assertEqual(self.holders("Hall", Role.PRESENTER), [])
-        self.assertEqual(self.rules.observer.take(), [("rights_narrowed", ["Hall"])])
+        self.assertEqual(
+            self.rules.observer.take(), [("rights_narrowed", ["Hall"]), ("rights_changed", ["Hall"])]
+        )
         removed = {"member": [ALICE], "presenter": [ALICE]}
         self.assertEqual(self.events(), [("role_change", "Hall", {"added": {}, "removed": removed})])
         self.assertIsNotNone(
@@ -520,6 +532,7 @@ class CommitTests(StaffCase):
             self.rules.observer.take(),
             [
                 ("rights_narrowed", ["Hall"]),
+                ("rights_changed", ["Hall"]),
                 ("room_removed", "Ops"),
                 ("user_ended", (BOB, "disabled")),
                 ("settings_changed", None),
