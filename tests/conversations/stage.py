@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
+from pchat import ticks
 from pchat.config import Config, ServerConfig, SipLimits
 from pchat.config.sections import SipConfig
 from pchat.sip.message import Request, Response
@@ -210,12 +211,25 @@ class Stage:
         tree = self.server.parts.base.tree
         room = tree.room_by_name(base)
         if room is not None:
-            forms = {"": room.uri, "guid": room.guid, "guid in capitals": room.guid.upper()}
+            forms = {
+                "": room.uri,
+                "guid": room.guid,
+                "guid in capitals": room.guid.upper(),
+                "updated on": ticks.to_iso(room.updated_on),
+            }
             if part in forms:
                 return str(forms[part])
         category = tree.category_by_name(base)
         if category is not None:
             return str(category.uri)
+        if name == "root":
+            return str(tree.root_uri)
+        addin = self.server.administration.registered_addins.by_name(base)
+        if addin is not None:
+            return str(addin.guid)
+        group = self.server.parts.base.directory.group_by_name(base.casefold())
+        if group is not None:
+            return str(group.uri)
         if base in self.clients:
             client, name = self.clients[base], part
         meanings: dict[str, Callable[[Client], str]] = {

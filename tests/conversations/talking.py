@@ -241,11 +241,12 @@ def receives(stage: Stage, client: Client, status: int) -> Response:
     return message
 
 
-def receives_reply(stage: Stage, client: Client, command: str, code: str, symbol: str, data: str) -> None:
-    """Take the reply to a command; fail if something else came."""
+def receives_reply(stage: Stage, client: Client, command: str, result: str, data: str) -> None:
+    """Take the reply to a command; fail if something else came, or it has another result or data."""
     message = stage.next_message(client, f"the reply to {command}")
     if not isinstance(message, Request) or message.method != "INFO":
         raise ScriptFailed(f"{client.name} should receive INFO, but got\n{shown(message)}")
+    code, symbol = result.split()
     answer = f'<resp code="{code}">{symbol}</resp><data>{data}</data>'
     _compare_content(stage, client, message, f'<rpl id="rpl:{command}" seqid="1">{answer}</rpl>')
 
