@@ -132,6 +132,11 @@ class FilterIndex:
     def __len__(self) -> int:
         return len(self._watched)
 
+    @property
+    def size(self) -> int:
+        """How many words and authors lead to somebody."""
+        return len(self._by_word) + len(self._by_author)
+
     def set_filters(self, user_id: int, filters: Sequence[Filter]) -> None:
         """Take a user's filters, in place of those he had; none removes him."""
         before = self._watched.pop(user_id, None)
