@@ -6,13 +6,13 @@ The scripts beside this file are the documentation of what goes over the wire; d
 
 from __future__ import annotations
 
-from tests.conversations import asking, preparing, talking
+from tests.conversations import asking, moderating, preparing, talking
 from tests.conversations.script import Script, Step
 from tests.conversations.sentences import perform
 from tests.conversations.stage import Stage
 
 #: Modules that hold sentences; importing them is what makes the sentences known.
-VOCABULARY = (asking, preparing, talking)
+VOCABULARY = (asking, moderating, preparing, talking)
 
 
 def play(script: Script) -> None:
