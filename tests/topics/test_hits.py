@@ -5,6 +5,7 @@ from __future__ import annotations
 from unittest import mock
 
 from pchat.frontend.room_setting import follow_all_published
+from pchat.interfaces import ITransaction
 from pchat.store import topics
 from pchat.testing.memory import now_or_never
 from pchat.topics import hits
@@ -134,7 +135,7 @@ class Followed(TopicCase):
     def test_older_publications(self) -> None:
         """Publications that are older than the table of followed rooms are looked at once."""
 
-        async def forget(txn: topics.ITransaction) -> None:
+        async def forget(txn: ITransaction) -> None:
             await txn.run("delete from followed_rooms")
 
         before = self.rows("followed_rooms")
@@ -146,7 +147,9 @@ class Followed(TopicCase):
         """After a commit whose outcome was unknown, what the store holds counts at the next sign-in."""
         feeds = self.world.parts.topics.feeds
         feeds.followed(self.bob.session.user.id, [])
-        self.world.parts.front_end.presentities.get(self.bob.session.user).stale = True
+        presentity = self.world.parts.front_end.presentities.get(self.bob.session.user)
+        assert presentity is not None
+        presentity.stale = True
         self.assertEqual(publish(self.bob, 100, "no room"), 200)
         self.assertTrue(feeds.anybody_follows(self.lobby))
 
@@ -217,7 +220,7 @@ class Changes(TopicCase):
         self.alice.post(self.lobby, "Bob 1")
         self.alice.post(self.lobby, "Bob 2")
 
-        async def remove(txn: topics.ITransaction) -> None:
+        async def remove(txn: ITransaction) -> None:
             await txn.run("delete from messages where chat_id = 1")
 
         now_or_never(self.store.write(remove))
