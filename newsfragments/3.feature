@@ -1,1 +1,2 @@
 Topic feeds: words, phrases, people and one's own name are watched for in followed rooms; hits are told live and listed at sign-in.
+* Members are invited to their rooms, live and since a number; clients keep preferences and read markers on the server, and rooms tell how much is new.

@@ -70,23 +70,19 @@ class ReadStates:
         """Tell how a user stands in those of some rooms that he may read, by their numbers.
 
         It never fails: nobody shall be kept out of a room because its messages could not be counted. Then
-        nothing is told.
+        nothing is told. Whether he still has the rooms when the store has answered, the caller asks.
         """
-        readable = self._readable(user, rooms)
+        readable = [room.id for room in rooms if self._access.refusal_to_read_history(user, room) is None]
         if not readable:
             return {}
         try:
             states: Mapping[int, ReadState] = await self._store.read(
-                read_states, user.id, [room.id for room in readable], self._settings.search_limit
+                read_states, user.id, readable, self._settings.search_limit
             )
         except StoreError as error:
             log.warn("{user}: unread messages are not counted: {error}", user=user.uri, error=str(error))
             return {}
-        # Rights may have gone while the store was busy.
-        return {room.id: states[room.id] for room in self._readable(user, readable)}
-
-    def _readable(self, user: Principal, rooms: Iterable[Room]) -> list[Room]:
-        return [room for room in rooms if self._access.refusal_to_read_history(user, room) is None]
+        return states
 
 
 class ReadMarkers:
