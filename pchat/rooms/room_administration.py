@@ -19,6 +19,7 @@ from pchat.rooms.room import Role, Room
 from pchat.rooms.room_plan import RoomState, carry_out, delete, insert
 from pchat.rooms.room_planning import Given, RoomPlanner
 from pchat.rooms.room_queries import RoomQueries, unknown_room
+from pchat.rooms.room_removal import empty, is_large
 from pchat.rooms.room_words import read_words, told
 from pchat.rooms.shown import Shown, removed_shown
 from pchat.store.rooms import RoomFields
@@ -110,11 +111,24 @@ class RoomAdministration(RoomQueries):
     async def remove_room(self, actor: str, text: str) -> None:
         """Remove a room and its messages for good (F-15); only administrators do.
 
+        A room with many messages is disabled first and emptied piece by piece. If that is interrupted it
+        stays disabled, without some of its messages, and can be removed again.
+
         Raises:
-            AdministrationRefused: There is no such room.
+            AdministrationRefused: There is no such room, or it was enabled while it was emptied.
         """
+        room = self.room(text)
+        if is_large(room):
+            if not room.disabled:
+                await self.disable_room(actor, room.uri)
+            await empty(self._desk.store, room)
         async with self._desk.lock:
-            room = self.room(text)
+            if self._desk.tree.room_by_id(room.id) is not room:
+                raise unknown_room(text)
+            if is_large(room) and not room.disabled:
+                raise AdministrationRefused(
+                    ResponseCode.ERROR_DATA_COLLISION, f"the room {room.name!r} was enabled meanwhile"
+                )
             event = self._desk.event("room_change", actor, {"change": "removed"}, room)
             state = RoomState.of(room)
             before = told(state.fields, room.category, self._desk.addins)

@@ -15,6 +15,7 @@ from pchat.rooms.role_lists import RoleLists, RoomShape
 from pchat.rooms.room import Behavior, Privacy, Room
 from pchat.rooms.room_words import fields_of
 from pchat.store.changes import Stamp
+from pchat.store.indexing import forget_words
 from pchat.store.invitations import count, invite, withdraw
 from pchat.store.rooms import RoomFields, change_roles, delete_room, insert_room, update_room
 from pchat.xccos.codes import ResponseCode
@@ -132,6 +133,7 @@ async def _invite(
 
 async def delete(txn: ITransaction, stamp: Stamp, number: int, event: ChangeEvent) -> Touched:
     """Delete a room with all that names it; transaction body."""
+    await forget_words(txn, number)
     await delete_room(txn, number)
     return Touched(rooms=[number], events=(event,))
 

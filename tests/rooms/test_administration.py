@@ -8,17 +8,28 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.python.failure import Failure
 
 from pchat.errors import AdministrationRefused, StoreUnavailable
 from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
 from pchat.rooms.room_queries import RoomFilter
+from pchat.store.indexing import index
 from pchat.store.messages import NewMessage, Stale
 from pchat.store.rooms import store_setting
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.rules_support import DOMAIN, OPERATOR, Memory, Rules, RulesCase, SlowStore, result
 
 ALICE, BOB, CAROL = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
+
+
+#: Tables that name a room, and what else a row of each must have.
+EXTRA_COLUMNS = {
+    "invitations": (", invite_id, created_by, created_on", ", 2, 'x', 1"),
+    "read_markers": (", chat_id, updated_on", ", 1, 1"),
+    "followed_rooms": ("", ""),
+    "topic_hits": (", chat_id, guids, ts", ", 1, '[]', 1"),
+}
 
 
 class StaffCase(RulesCase):
@@ -303,9 +314,18 @@ class RoomTests(StaffCase):
                 "insert into messages (room_id, chat_id, ts, author_id, chat) values (%s, 1, 1, 1, 'x')",
                 (number,),
             )
+            await index(txn, number, [(1, 1, "x")])
+            for table in ("invitations", "read_markers", "followed_rooms", "topic_hits"):
+                columns, values = EXTRA_COLUMNS[table]
+                await txn.run(
+                    f"insert into {table} (principal_id, room_id{columns}) values (1, %s{values})",  # noqa: S608
+                    (number,),
+                )
 
-        self.rules.store.write(post)
+        self.rules.store.write(post).addErrback(Failure.raiseException)
         result(self.rooms.remove_room(OPERATOR, "Ops"))
+        for table in EXTRA_COLUMNS:
+            self.assertEqual(self.rules.query(f"select count(*) from {table}"), [(0,)], table)  # noqa: S608
         self.assertIn(("room_removed", "Ops"), self.rules.observer.take())
         self.assertEqual(self.rules.query("select count(*) from messages"), [(0,)])
         self.assertIsNone(self.rules.tree.room_by_id(number))
