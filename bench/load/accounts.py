@@ -35,16 +35,21 @@ class Crowd:
     Args:
         users: Sign-in names.
         password: Of all of them.
-        room: URI of an open room, history on.
+        rooms: URIs of open rooms, history on.
     """
 
     users: list[str]
     password: str
-    room: str
+    rooms: list[str]
+
+    @property
+    def room(self) -> str:
+        """The first room."""
+        return self.rooms[0]
 
 
-def make_crowd(config_path: Path, count: int) -> Crowd:
-    """Make accounts and an open room in the store of a server that does not run."""
+def make_crowd(config_path: Path, count: int, rooms: int = 1) -> Crowd:
+    """Make accounts and open rooms in the store of a server that does not run."""
     config = load_config(config_path)
     store = SqliteStore(
         config.database,
@@ -56,7 +61,7 @@ def make_crowd(config_path: Path, count: int) -> Crowd:
     )
     now(store.start())
     try:
-        return now(Deferred.fromCoroutine(_fill(store, config.server.domain, count)))
+        return now(Deferred.fromCoroutine(_fill(store, config.server.domain, count, rooms)))
     finally:
         now(store.stop())
 
@@ -72,7 +77,7 @@ def now(deferred: Deferred[T]) -> T:
     return value
 
 
-def _fill(store: SqliteStore, domain: str, count: int) -> Coroutine[Any, Any, Crowd]:
+def _fill(store: SqliteStore, domain: str, count: int, rooms: int) -> Coroutine[Any, Any, Crowd]:
     directory, tree = LocalDirectory(domain), NodeTree(domain)
     administration = Administration(
         store=store,
@@ -84,10 +89,10 @@ def _fill(store: SqliteStore, domain: str, count: int) -> Coroutine[Any, Any, Cr
         random=secrets.token_bytes,
         run_in_thread=lambda _verifiers, _uri, password: succeed({("ntlm", ""): nt_hash(password)}),
     )
-    return _add_all(administration, domain, count)
+    return _add_all(administration, domain, count, rooms)
 
 
-async def _add_all(administration: Administration, domain: str, count: int) -> Crowd:
+async def _add_all(administration: Administration, domain: str, count: int, rooms: int) -> Crowd:
     await administration.load()
     password = secrets.token_hex(8)
     users = [f"user{number:04d}@{domain}" for number in range(count)]
@@ -95,5 +100,8 @@ async def _add_all(administration: Administration, domain: str, count: int) -> C
         await administration.people.add_user(ACTOR, f"sip:{user}", password=password)
     await administration.people.set_policy(ACTOR, True)
     await administration.categories.add_category(ACTOR, "Benchmark", allowed=[domain])
-    room = await administration.rooms.add_room(ACTOR, "Crowd", category="Benchmark", privacy="open")
-    return Crowd(users, password, str(room["uri"]))
+    made = [
+        await administration.rooms.add_room(ACTOR, f"Crowd {number}", category="Benchmark", privacy="open")
+        for number in range(rooms)
+    ]
+    return Crowd(users, password, [str(room["uri"]) for room in made])

@@ -20,23 +20,25 @@ class Loop:
 
     Args:
         address: ``host:port`` of the server.
-        authority: PEM file of the authority to trust.
+        authority: PEM file of the authority to trust; None for a listener without TLS.
     """
 
-    def __init__(self, address: str, authority: Path) -> None:
+    def __init__(self, address: str, authority: Path | None) -> None:
         host, _, port = address.rpartition(":")
         self._address = (host.strip("[]"), int(port))
-        self._context = ssl.create_default_context(cafile=str(authority))
+        self._context = ssl.create_default_context(cafile=str(authority)) if authority else None
         self._epoll = select.epoll()
         self._participants: dict[int, Participant] = {}
         self.after_turn: Callable[[], None] = lambda: None
         self.reads = 0
 
-    def connect(self) -> ssl.SSLSocket:
-        """Open a connection and do its TLS handshake."""
+    def connect(self) -> socket.socket:
+        """Open a connection and do its TLS handshake, if it has one."""
         plain = socket.create_connection(self._address, CONNECT_SECONDS)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = self._context.wrap_socket(plain, server_hostname=self._address[0])
+        connection: socket.socket = plain
+        if self._context is not None:
+            connection = self._context.wrap_socket(plain, server_hostname=self._address[0])
         connection.setblocking(False)
         return connection
 

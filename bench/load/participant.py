@@ -7,6 +7,7 @@ makes no objects but the answer, and sends the answers to everything of one read
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Generator
 from typing import Protocol
@@ -47,11 +48,11 @@ class Participant:
     Args:
         user: ``user@domain``.
         password: For NTLM; None to sign in without a scheme.
-        connection: Its TLS handshake done, not blocking.
+        connection: Not blocking; if it has TLS, its handshake done.
         watcher: Told of every copy of a post.
     """
 
-    def __init__(self, user: str, password: str | None, connection: ssl.SSLSocket, watcher: Watcher) -> None:
+    def __init__(self, user: str, password: str | None, connection: socket.socket, watcher: Watcher) -> None:
         self.connection = connection
         self.unsent = b""
         self._user = user
@@ -193,8 +194,8 @@ class Participant:
             self.unsent += data
             return
         try:
-            sent = self.connection.write(data)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            sent = self.connection.send(data)
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
             sent = 0
         if sent < len(data):
             self.unsent = data[sent:]
@@ -208,8 +209,8 @@ class Participant:
     def receive(self) -> None:
         """Read what is there and deal with it."""
         try:
-            data = self.connection.read(READ_BYTES)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            data = self.connection.recv(READ_BYTES)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             return
         if not data:
             raise LoadFailed(f"the server closed the connection of {self._user}")
@@ -252,6 +253,11 @@ class Participant:
                 raise LoadFailed(f"{self._user} got chat id {chat_id} where {self._next_chat_id} was due")
             self._next_chat_id = chat_id + 1
             self._watcher.delivered(int(data[chat + 7 : chat + 7 + POST_DIGITS]))
+        return self._answer(data, position, end)
+
+    def _answer(self, data: bytes, position: int, end: int) -> bytes:
+        """Make the 200 to an INFO."""
+        find = data.find
         via = find(b"\r\nVia: ", position, end)
         at = find(b"\r\nCSeq: ", position, end) + 8
         cseq = data[at : find(b" ", at)]
@@ -265,7 +271,16 @@ class Participant:
 
     def _take_notice(self, data: bytes) -> None:
         """Read an INFO slowly: the first ones in the dialog, and those that are no delivery."""
-        info = Message.parse(data)
+        self._learn(info := Message.parse(data))
+        if "<grpchat " in info.body:
+            self._to_verify -= 1
+        elif "rpl:join" in info.body:
+            self._join_reply = info
+            if self._awaited == "rpl:join":
+                self._advance(info)
+
+    def _learn(self, info: Message) -> None:
+        """Take from an INFO what the answers to all of the dialog have in common, and check its signature."""
         if not self._answer_middle:
             parts = [f"{name}: {info.headers[name.lower()]}" for name in ("From", "To", "Call-ID")]
             self._answer_middle = "\r\n".join(["", *parts, "CSeq: "]).encode()
@@ -273,12 +288,6 @@ class Participant:
                 self._session.prepare_answers(info)
         if self._session:
             self._session.verify(info)
-        if "<grpchat " in info.body:
-            self._to_verify -= 1
-        elif "rpl:join" in info.body:
-            self._join_reply = info
-            if self._awaited == "rpl:join":
-                self._advance(info)
 
     def _take_other(self, message: Message) -> None:
         if not message.status:
