@@ -185,6 +185,11 @@ def administrator_describes(stage: Stage, match: re.Match[str], body: str) -> No
     stage.do(stage.rooms.change_room(ADMINISTRATOR, match["room"], description=match["text"]))
 
 
+@sentence(r"The administrator gives (?P<room>\w+) the add-in (?P<addin>\w+)")
+def administrator_gives_addin(stage: Stage, match: re.Match[str], body: str) -> None:
+    stage.do(stage.rooms.change_room(ADMINISTRATOR, match["room"], addin=match["addin"]))
+
+
 @sentence(r"The administrator opens (?P<category>\w+) for (?P<allowed>.+?)(?: but not (?P<denied>.+?))? only")
 def administrator_changes_scope(stage: Stage, match: re.Match[str], body: str) -> None:
     stage.do(
