@@ -65,7 +65,8 @@ async def set_markers(
         The rooms whose marker is set, and those that have no message with so high a number. A room that
         is gone is in neither.
     """
-    good, beyond = set(), set()
+    good: set[int] = set()
+    beyond: set[int] = set()
     for room_id, chat_id in markers.items():
         last = await txn.query("select last_chat_id from rooms where room_id = %s", (room_id,))
         if last:
