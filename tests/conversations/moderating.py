@@ -6,9 +6,8 @@ import re
 
 from pchat.rooms.message_administration import REPLACEMENT
 from pchat.rooms.message_filter import MessageFilter
-from tests.conversations.preparing import ADMINISTRATOR
 from tests.conversations.sentences import sentence
-from tests.conversations.stage import Stage
+from tests.conversations.stage import ADMINISTRATOR, Stage
 
 
 @sentence(r"The administrator removes \"(?P<words>[^\"]*)\" from (?P<room>\w+)")
