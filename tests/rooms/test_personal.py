@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -71,6 +73,19 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(self.read_on(), [[5], [6], [8]])
         now_or_never(self.world.administration.settings.set_setting(ACTOR, "search-limit", "3"))
         self.assertEqual(self.read_on(), [[5, 6, 8]])
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.sets(st.integers(0, 7)), st.integers(1, 9))
+    def test_whatever_may_be_seen(self, seen: set[int], limit: int) -> None:
+        """Each visible invitation comes once, in order; every answer but the last is as long as it may be."""
+        visible = {self.rooms[place] for place in seen}
+        self.world.parts.base.settings.search_limit = limit
+        self.patch(self.world.parts.base.access, "may_see", lambda user, room: room in visible)
+        answers = self.read_on()
+        expected = [place + 2 for place in sorted(seen)]
+        self.assertEqual([number for answer in answers for number in answer], expected)
+        self.assertEqual([len(answer) for answer in answers[:-1]], [limit] * (len(answers) - 1))
+        self.assertLessEqual(len(answers[-1]), limit)
 
     def test_a_right_that_goes_while_the_store_reads(self) -> None:
         """An invitation is not listed when its room may no longer be seen by the time of the answer."""
