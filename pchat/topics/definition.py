@@ -31,7 +31,7 @@ def phrases_of(feed: FeedRow, owner: Principal) -> Iterator[str]:
     yield from feed.words
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 12)
 def phrase_query(phrase: str) -> WordQuery | None:
     """Read a word or phrase; None if no message can hold it (it has no letters, or far too many)."""
     try:

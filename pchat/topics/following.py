@@ -13,7 +13,7 @@ from operator import itemgetter
 class Following:
     """The followed rooms of everybody: a sorted array of numbers a user, a count a room.
 
-    A million pairs take about 20 MB so; sets would take eight times that.
+    A million pairs take some 20 MB so, a fraction of what sets of numbers would.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ of users nor that of feeds matters to a message that holds none of their words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from typing import Generic, NamedTuple, TypeVar
 
 from pchat.topics.definition import phrase_query
@@ -55,12 +55,17 @@ class Postings(Generic[Key]):
         elif present == user_id:
             del self._users[key]
 
-    def users(self, key: Key) -> Iterable[int]:
-        """Tell who watches for something."""
-        present = self._users.get(key)
-        if present is None:
-            return ()
-        return present if isinstance(present, set) else (present,)
+    def users(self, keys: Set[Key]) -> set[int]:
+        """Tell who watches for any of some keys."""
+        found: set[int] = set()
+        # Nearly all words of a message are nobody's: the two tables are compared without a step here a word.
+        for key in self._users.keys() & keys:
+            present = self._users[key]
+            if isinstance(present, set):
+                found |= present
+            else:
+                found.add(present)
+        return found
 
     def count(self, key: Key) -> int:
         """Tell how many do."""
@@ -77,8 +82,8 @@ class _Watched(NamedTuple):
     """A user's filters, and under which keys the indexes have him."""
 
     filters: tuple[Filter, ...]
-    words: frozenset[str]
-    people: frozenset[int]
+    words: tuple[str, ...]
+    people: tuple[int, ...]
 
 
 class Message:
@@ -147,8 +152,8 @@ class FilterIndex:
                 self._by_author.discard(author_id, user_id)
         if not filters:
             return
-        words = frozenset(self._key_words(filters))
-        people = frozenset(author_id for wish in filters for author_id in wish.people)
+        words = tuple(dict.fromkeys(self._key_words(filters)))
+        people = tuple({author_id for wish in filters for author_id in wish.people})
         for word in words:
             self._by_word.add(word, user_id)
         for author_id in people:
@@ -174,9 +179,7 @@ class FilterIndex:
             The GUIDs of the feeds that catch it, by user.
         """
         message = Message(author_id, text)
-        candidates = set(self._by_author.users(author_id))
-        for word in message.index_keys():
-            candidates.update(self._by_word.users(word))
+        candidates = self._by_author.users({author_id}) | self._by_word.users(message.index_keys())
         found = {}
         for user_id in candidates:
             if listens(user_id):

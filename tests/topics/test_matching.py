@@ -148,6 +148,7 @@ class PostingsOfUsers(SynchronousTestCase):
             (pairs.add if added else pairs.discard)((key, user))
         for key in "abc":
             expected = {user for other, user in pairs if other == key}
-            self.assertEqual(set(postings.users(key)), expected)
+            self.assertEqual(postings.users({key}), expected)
             self.assertEqual(postings.count(key), len(expected))
         self.assertEqual(len(postings), len({key for key, _ in pairs}))
+        self.assertEqual(postings.users({"a", "b", "x"}), {user for key, user in pairs if key != "c"})
