@@ -237,6 +237,7 @@ class Parts:
                 addins,
                 settings,
                 blocks,
+                clock,
             ),
             history,
             self.invitations,

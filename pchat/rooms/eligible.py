@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from attrs import frozen
 
@@ -47,15 +47,13 @@ class Criterion:
         """Tell whether a principal's name, display name, URI (with or without its scheme) or mail fits."""
         if self.pieces == ("",):
             return True
-        texts = (
-            *(principal.display_name, principal.name, principal.email),
-            *(principal.uri, principal.uri.partition(":")[2]),
-        )
-        return any(text and self._fits(fold(text)) for text in texts)
+        texts = (principal.display_name, principal.name, principal.email, principal.uri)
+        if len(self.pieces) == 1:
+            return any(self.pieces[0] in fold(text) for text in texts)
+        plain = principal.uri.partition(":")[2]
+        return any(text and self._fits(fold(text)) for text in (*texts, plain))
 
     def _fits(self, text: str) -> bool:
-        if len(self.pieces) == 1:
-            return self.pieces[0] in text
         first, *middle, last = self.pieces
         end = len(text) - len(last)
         if not text.startswith(first) or not text.endswith(last) or end < len(first):
@@ -90,7 +88,11 @@ class Eligible:
         self._directory = directory
 
     def in_category(
-        self, category: Category, criterion: Criterion = ANYBODY, kinds: Collection[PrincipalKind] = USERS
+        self,
+        category: Category,
+        criterion: Criterion = ANYBODY,
+        kinds: Collection[PrincipalKind] = USERS,
+        among: Iterable[Principal] | None = None,
     ) -> Iterator[Principal]:
         """Go through those in the scope of a category, in the order in which they were made.
 
@@ -98,8 +100,11 @@ class Eligible:
             category: Whose scope.
             criterion: What they are called.
             kinds: Users, groups, or both.
+            among: Who is looked at; everybody if not said.
         """
-        return (found for found in self.called(criterion, kinds) if self._access.in_scope(found, category))
+        return (
+            found for found in self.called(criterion, kinds, among) if self._access.in_scope(found, category)
+        )
 
     def for_role(
         self,
@@ -107,6 +112,7 @@ class Eligible:
         role: Role,
         criterion: Criterion = ANYBODY,
         kinds: Collection[PrincipalKind] = USERS,
+        among: Iterable[Principal] | None = None,
     ) -> Iterator[Principal]:
         """Go through those who could be given a role in a room, in the order in which they were made.
 
@@ -117,8 +123,9 @@ class Eligible:
             role: The role.
             criterion: What they are called.
             kinds: Users, groups, or both.
+            among: Who is looked at; everybody if not said.
         """
-        in_scope = self.in_category(room.category, criterion, kinds)
+        in_scope = self.in_category(room.category, criterion, kinds, among)
         if role is not Role.PRESENTER:
             return in_scope
         if room.behavior is not Behavior.AUDITORIUM:
@@ -128,12 +135,15 @@ class Eligible:
         return (found for found in in_scope if self._access.covered(found, room.members))
 
     def called(
-        self, criterion: Criterion = ANYBODY, kinds: Collection[PrincipalKind] = USERS
+        self,
+        criterion: Criterion = ANYBODY,
+        kinds: Collection[PrincipalKind] = USERS,
+        among: Iterable[Principal] | None = None,
     ) -> Iterator[Principal]:
         """Go through all active users (or groups) of a name, whatever scope they are in."""
         return (
             principal
-            for principal in self._directory.principals()
+            for principal in (self._directory.principals() if among is None else among)
             if principal.kind in kinds
             and principal.state is PrincipalState.ACTIVE
             and criterion.matches(principal)

@@ -10,9 +10,12 @@ and chapter 10; docs/xccos-extensions.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from pchat.errors import CommandRefused
 from pchat.rooms.eligible import USERS, USERS_AND_GROUPS, Criterion
@@ -33,6 +36,8 @@ from pchat.xccos.room_writer import addin_block, category_block, role_list
 from pchat.xccos.writer import limit_exceeded, room_mask, user_block
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
     from pchat.rooms.access import Access
@@ -48,6 +53,8 @@ if TYPE_CHECKING:
     from pchat.xccos.arguments import RoomKey
     from pchat.xccos.parser import Command
 
+#: Principals that a search looks at in one turn of the reactor: some milliseconds.
+SLICE = 2_500
 _PRIVACY_WORDS = {privacy.wire_word: privacy.word for privacy in Privacy}
 _BEHAVIOR_WORDS = {behavior.wire_word: behavior.word for behavior in Behavior}
 _ROLES = {"MEMBER": Role.MEMBER, "MANAGER": Role.MANAGER, "PRESENTER": Role.PRESENTER}
@@ -65,6 +72,7 @@ class Management:
         addins: The registered add-ins.
         settings: Limits.
         blocks: Wire forms.
+        clock: The reactor's time, for pauses in long searches.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class Management:
         addins: Addins,
         settings: Settings,
         blocks: Blocks,
+        clock: IReactorTime,
     ) -> None:
         self._rooms = rooms
         self._tree = tree
@@ -86,6 +95,7 @@ class Management:
         self._addins = addins
         self._settings = settings
         self._blocks = blocks
+        self._clock = clock
 
     # -- changing
 
@@ -139,19 +149,32 @@ class Management:
     ) -> None:
         """Find people by name, or those who could be given a role in a room."""
         criterion = Criterion.of(wish.criteria)
-        found = (
-            self._eligible.called(criterion, USERS)
-            if isinstance(wish, UserSearch)
-            else self._for_role(session.user, wish, criterion)
-        )
         limit = self._settings.search_limit
         if wish.max_results is not None:
             limit = min(limit, wish.max_results)
-        people = list(islice(found, limit + 1))
+        people: list[Principal] = []
+        for some in self._slices():
+            # Looked at anew with each slice: the asker may have lost his right meanwhile.
+            found = (
+                self._eligible.called(criterion, USERS, some)
+                if isinstance(wish, UserSearch)
+                else self._for_role(session.user, wish, criterion, some)
+            )
+            people.extend(islice(found, limit + 1 - len(people)))
+            if len(people) > limit:
+                break
+            if len(some) == SLICE:
+                pause: Deferred[None] = deferLater(self._clock, 0, lambda: None)
+                await pause
         data = "".join([user_block(self._blocks.user(principal)) for principal in people[:limit]])
         session.reply(
             command, ResponseCode.SUCCESS_OK, data + (limit_exceeded() if len(people) > limit else "")
         )
+
+    def _slices(self) -> Iterator[Sequence[Principal]]:
+        """Cut everybody there is into pieces; the last is empty if need be, so that rights are looked at."""
+        everybody = list(self._directory.principals())
+        return (everybody[start : start + SLICE] for start in range(0, len(everybody) + 1, SLICE))
 
     async def cmd_getaddins(self, session: ChatSession, command: Command, wish: NoArguments) -> None:
         """Tell the add-ins that a manager may choose from."""
@@ -200,11 +223,13 @@ class Management:
             raise CommandRefused(ResponseCode.ERROR_NO_SUCH_NODE, key.guid)
         return room
 
-    def _for_role(self, user: Principal, wish: RoleSearch, criterion: Criterion) -> Iterator[Principal]:
+    def _for_role(
+        self, user: Principal, wish: RoleSearch, criterion: Criterion, among: Sequence[Principal]
+    ) -> Iterator[Principal]:
         if wish.room is not None:
             room = self._managed(user, wish.room)
-            return self._eligible.for_role(room, _ROLES[wish.role], criterion, USERS_AND_GROUPS)
-        return self._eligible.in_category(self._own_category(user, wish), criterion, USERS_AND_GROUPS)
+            return self._eligible.for_role(room, _ROLES[wish.role], criterion, USERS_AND_GROUPS, among)
+        return self._eligible.in_category(self._own_category(user, wish), criterion, USERS_AND_GROUPS, among)
 
     def _own_category(self, user: Principal, wish: RoleSearch) -> Category:
         category = self._tree.category_by_uri(wish.category or "")

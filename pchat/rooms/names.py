@@ -26,6 +26,12 @@ def fold(text: str) -> str:
 
     Source: Unicode 15, section 3.13, D145; docs/spec/persistent-chat-server.md section 2.1 (M-3).
     """
+    if text.isascii():
+        # What most names are, and five times as fast: searches fold hundreds of thousands of them.
+        return text.lower()
+    if text.isascii():
+        # Most names; a search over all people folds a hundred thousand of them.
+        return text.lower()
     folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
     return unicodedata.normalize("NFC", folded)
 

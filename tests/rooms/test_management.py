@@ -6,9 +6,10 @@ from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat import ticks
+from pchat.rooms import management
 from pchat.rooms.room import Role
 from pchat.testing.memory import now_or_never
-from tests.rooms.service_support import ACTOR, Person, Reply, World
+from tests.rooms.service_support import ACTOR, Person, Reply, World, document
 
 ALICE = "sip:alice@example.com"
 NOWHERE = "ma-chan://example.com/00000000-0000-0000-0000-000000000000"
@@ -176,6 +177,49 @@ class TwoManagers(Managing):
         self.world.add_member("Ops", "bob")
         data = f'<chanib uri="{ops.uri}" description="x" updatedon="{read_at}"/>'
         self.assertEqual(self.ask(self.alice, "chanmodify", data).symbol, "ERROR_DATA_COLLISION")
+
+
+class LongSearches(Managing):
+    """A search among very many people lets others be served in between."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(management, "SLICE", 2)
+        for name in ("carol", "dave", "erin"):
+            self.world.add_user(name)
+
+    def begin(self, data: str) -> None:
+        """Let Alice begin a search; nothing happens after its first slice until somebody reads."""
+        body = document(f'<cmd id="cmd:prinsrch" seqid="1"><data>{data}</data></cmd>')
+        request = self.alice.write("INFO", "Content-Type: text/plain", body=body, to=self.alice.inside)
+        self.alice.connection.send(request)
+
+    def finish(self) -> Reply:
+        """Let Alice read until she is answered."""
+        reply = self.alice.reply("prinsrch")
+        assert reply is not None
+        return reply
+
+    def test_everybody_is_looked_at(self) -> None:
+        """People of every slice are found, in order."""
+        self.begin('<qib qtype="USERS" criteria="example"/>')
+        names = [str(one.get("uname")) for one in self.finish().named("uib")]
+        self.assertEqual(names, ["alice", "bob", "carol", "dave", "erin"])
+
+    def test_enough_is_enough(self) -> None:
+        """A search that found as many as it may looks no further."""
+        self.begin('<qib qtype="USERS" criteria="example" maxResults="1"/>')
+        reply = self.finish()
+        self.assertEqual([len(reply.named("uib")), len(reply.named("limit"))], [1, 1])
+
+    def test_a_right_lost_meanwhile(self) -> None:
+        """Who is no manager any more when the search goes on is told nothing."""
+        ops = self.world.add_room("Ops", "closed")
+        self.appoint("Ops", Role.MANAGER, "alice")
+        self.begin(f'<qib qtype="FORROLE" role="MEMBER" uri="{ops.uri}"/>')
+        now_or_never(self.rooms.remove_role(ACTOR, "Ops", Role.MANAGER, [ALICE]))
+        reply = self.finish()
+        self.assertEqual((reply.symbol, reply.data), ("ERROR_PERMISSION", []))
 
 
 class Rosters(Managing):
