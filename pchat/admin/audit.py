@@ -27,7 +27,7 @@ def audit() -> None:
 @click.option("--kind", metavar="K", help="Kind of what was changed: room, user, setting, …")
 @click.option("--action", metavar="W", help="What was done: add, change, remove, …")
 @click.option("--from", metavar="TIME", help="Not before this time, such as 2030-12-31 or 2030-12-31T08:00Z.")
-@click.option("--to", metavar="TIME", help="Not after this time.")
+@click.option("--to", metavar="TIME", help="Not after this time; a date alone is that whole day.")
 @click.option("--limit", type=click.IntRange(1, MOST_ENTRIES), default=USUAL_LIMIT, show_default=True)
 @click.pass_obj
 def list_entries(session: Session, /, limit: int, **filters: str | None) -> None:

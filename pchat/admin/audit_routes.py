@@ -16,10 +16,10 @@ _FILTERS: dict[str, Field] = {
     "kind": Text("Kind of what was changed, such as `room`."),
     "action": Text("What was done, such as `add`."),
     "from": Time("Not before this time."),
-    "to": Time("Not after this time."),
+    "to": Time("Not after this time; a date alone is that whole day."),
 }
-#: Filters whose name is not that of `AuditQuery`.
-_BOUNDS = {"from": "begin", "to": "end"}
+#: Filters that are times: what `AuditQuery` calls them, and how they are read.
+_BOUNDS = {"from": ("begin", ticks.from_iso), "to": ("end", ticks.end_from_iso)}
 
 
 class AuditRoutes:
@@ -45,10 +45,13 @@ class AuditRoutes:
         ]
 
     async def _list(self, call: Call) -> Answer:
-        wanted: dict[str, Any] = {
-            _BOUNDS.get(name, name): ticks.from_iso(text) if name in _BOUNDS else text
-            for name, text in call.query.items()
-        }
+        wanted: dict[str, Any] = {}
+        for name, text in call.query.items():
+            if name in _BOUNDS:
+                argument, read = _BOUNDS[name]
+                wanted[argument] = read(text)
+            else:
+                wanted[name] = text
         found, more = await self._store.read(find_audit, AuditQuery(**wanted), call.limit, call.offset)
         return 200, Page([_shown(entry) for entry in found], more)
 

@@ -1,0 +1,108 @@
+"""Listings of the administration interface: in parts for programs, whole for ``pchatctl``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pchat.admin.api import Reply
+from pchat.admin.client import whole_answer
+from pchat.admin.offline import at_once
+from pchat.admin.routes import MOST_ENTRIES, USUAL_ENTRIES, Caller
+from tests.admin.support import ACTOR, ApiCase, Asker
+
+
+def reply(asker: Asker, path: str) -> Reply:
+    """Ask for something below /api/v1/ with what a transport is told."""
+    return at_once(asker.api.reply("GET", f"/api/v1/{path}", None, Caller(ACTOR)))
+
+
+class PagingTests(ApiCase):
+    """``limit``, ``offset`` and the link to the next part."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.category()
+        for name in ("one", "two & 2", "three"):
+            self.room(name)
+
+    def names(self, query: str) -> list[str]:
+        """List rooms by a query."""
+        return [room["name"] for room in self.good("GET", f"rooms?{query}")]
+
+    def test_parts(self) -> None:
+        """A part is cut out of the whole; what lies behind the end is empty."""
+        self.assertEqual(["one", "two & 2"], self.names("limit=2"))
+        self.assertEqual(["three"], self.names("limit=2&offset=2"))
+        self.assertEqual(["two & 2", "three"], self.names("offset=1"))
+        self.assertEqual([], self.names("offset=3"))
+
+    def test_link(self) -> None:
+        """While more follows the answer says where, with the same filters."""
+        self.assertEqual({}, reply(self.asker, "rooms?limit=3").headers)
+        self.assertEqual({}, reply(self.asker, "rooms?limit=1&offset=2").headers)
+        self.assertEqual({}, reply(self.asker, "config").headers)
+        self.assertEqual(
+            {"Link": '</api/v1/rooms?category=w%6Frk&limit=1&offset=2>; rel="next"'},
+            reply(self.asker, "rooms?limit=1&category=w%6Frk&offset=1").headers,
+        )
+
+    def test_refused(self) -> None:
+        """Parts of no size, of more than one answer may hold, and of what is no listing are refused."""
+        for path in (
+            "rooms?limit=0",
+            f"rooms?limit={MOST_ENTRIES + 1}",
+            "rooms?limit=x",
+            "rooms?limit=-1",
+            "rooms?limit=²",
+            "rooms?offset=-1",
+            "rooms?limit=1&limit=1",
+            "status?limit=1",
+            "rooms/one?offset=1",
+        ):
+            self.assertEqual((400, "invalid-request"), self.refusal("GET", path.replace("²", "%C2%B2")), path)
+
+    def test_bounded(self) -> None:
+        """Who does not say how many he wants gets no more than usual, and is told that there are more."""
+        for number in range(USUAL_ENTRIES - 2):
+            self.room(f"r{number}")
+        answer = reply(self.asker, "rooms")
+        self.assertEqual(USUAL_ENTRIES, len(answer.value))
+        self.assertIn(f"offset={USUAL_ENTRIES}", answer.headers["Link"])
+
+
+class WholeTests(SynchronousTestCase):
+    """`whole_answer`, as ``pchatctl`` asks."""
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.integers(0, 40), st.integers(1, 12))
+    def test_whole(self, count: int, part: int) -> None:
+        """However large the parts are, the whole listing arrives, in order, each entry once."""
+
+        def ask(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any, str | None]:
+            start = int(path.partition("=")[2] or 0)
+            end = start + part
+            return 200, list(range(count))[start:end], f'</x?from={end}>; rel="next"' if end < count else None
+
+        self.assertEqual((200, list(range(count))), whole_answer(ask, "GET", "/x", None))
+
+    def test_limit(self) -> None:
+        """Who says how many he wants is not given more."""
+        asked = []
+
+        def ask(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any, str | None]:
+            asked.append(path)
+            return 200, [1], '</x?limit=1&offset=1>; rel="next"'
+
+        self.assertEqual((200, [1]), whole_answer(ask, "GET", "/x?limit=1", None))
+        self.assertEqual(["/x?limit=1"], asked)
+
+    def test_refused_later(self) -> None:
+        """A refusal of a later part is the answer to the whole."""
+        answers = [(200, [1], '</x?o=1>; rel="next"'), (503, {"code": "store-unavailable"}, None)]
+        self.assertEqual(
+            (503, {"code": "store-unavailable"}), whole_answer(lambda *_: answers.pop(0), "GET", "/x", None)
+        )
