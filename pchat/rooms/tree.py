@@ -139,6 +139,7 @@ class NodeTree:
         del self._in_category[number]
         del self._open_in[number]
         self._forget_name(category)
+        self.entries -= _scope_entries(category)
 
     def rooms(self) -> Iterator[Room]:
         """Go through all rooms, disabled ones too, by number."""

@@ -231,6 +231,8 @@ def state(memory: Memory) -> dict[str, Any]:
             node.name: node is memory.tree.name_taken(node.name)
             for node in (*_named(memory.tree.categories()), *_named(memory.tree.rooms()))
         },
+        "entries": memory.tree.entries,
+        "addins": list(memory.administration.registered_addins),
         "uris": [memory.tree.room_by_uri(room.uri.upper()) is room for room in memory.tree.rooms()],
     }
 
