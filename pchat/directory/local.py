@@ -30,6 +30,8 @@ class LocalDirectory:
         self._former: dict[str, dict[int, Principal]] = {}
         self._members: dict[int, frozenset[int]] = {}
         self._groups_of: dict[int, set[int]] = {}
+        #: Worked out when asked for, and forgotten when something above changes.
+        self._above: dict[int, frozenset[int]] = {}
         self._affiliations: dict[int, frozenset[int]] = {}
         self._user_policies: dict[int, PolicyRecord] = {}
         self._global_policy = PolicyRecord("global", 0, False, "")
@@ -40,6 +42,7 @@ class LocalDirectory:
         self._groups_by_name.clear()
         self._members.clear()
         self._groups_of.clear()
+        self._above.clear()
         self._affiliations.clear()
         self._user_policies.clear()
         self._global_policy = PolicyRecord("global", 0, False, "")
@@ -48,7 +51,7 @@ class LocalDirectory:
         for policy in snapshot.policies:
             self.apply_policy(policy)
         for group in snapshot.groups:
-            self.apply_group(group)
+            self._take_group(group)
 
     def apply_principal(self, record: PrincipalRecord) -> Principal:
         """Take over one principal after its change was committed."""
@@ -69,7 +72,7 @@ class LocalDirectory:
             self._by_key[principal.key] = principal
             if principal.name_folded:
                 self._groups_by_name[principal.name_folded] = principal
-        if principal.kind is not PrincipalKind.USER:
+        if principal.kind is PrincipalKind.DOMAIN:
             # A new domain may be a new affiliation of everybody in it.
             self._affiliations.clear()
         else:
@@ -78,6 +81,10 @@ class LocalDirectory:
 
     def apply_group(self, record: GroupRecord) -> None:
         """Take over who belongs to a group after the change was committed."""
+        self._forget_below(self._take_group(record))
+
+    def _take_group(self, record: GroupRecord) -> frozenset[int]:
+        """Take over who belongs to a group; tell who came and who went."""
         before = self._members.pop(record.group_id, frozenset())
         for number in before - record.members:
             groups = self._groups_of[number]
@@ -88,8 +95,19 @@ class LocalDirectory:
             self._groups_of.setdefault(number, set()).add(record.group_id)
         if record.members:
             self._members[record.group_id] = record.members
-        # Whoever belongs to a member, through however many groups, is concerned; worked out when asked for.
-        self._affiliations.clear()
+        return before ^ record.members
+
+    def _forget_below(self, numbers: frozenset[int]) -> None:
+        """Forget what some principals are part of, and whoever belongs to them through any groups."""
+        concerned = set(numbers)
+        waiting = list(numbers)
+        while waiting:
+            number = waiting.pop()
+            self._above.pop(number, None)
+            self._affiliations.pop(number, None)
+            below = self._members.get(number, _NONE) - concerned
+            concerned |= below
+            waiting.extend(below)
 
     def forget_policy(self, principal_id: int) -> None:
         """Take over that a user has no policy of his own any more."""
@@ -152,14 +170,21 @@ class LocalDirectory:
 
         A group is among its own if groups contain each other in a circle.
         """
-        found: set[int] = set()
-        waiting = [principal.id]
-        while waiting:
-            # Each is followed once, or a circle would have no end.
-            above = self._groups_of.get(waiting.pop(), _NONE) - found
-            found |= above
-            waiting.extend(above)
-        return frozenset(found)
+        directly = frozenset(self._groups_of.get(principal.id, _NONE))
+        return directly.union(*(self._groups_above(group) for group in directly))
+
+    def _groups_above(self, group: int) -> frozenset[int]:
+        known = self._above.get(group)
+        if known is None:
+            found: set[int] = set()
+            waiting = [group]
+            while waiting:
+                # Each is followed once, or a circle would have no end.
+                above = self._groups_of.get(waiting.pop(), _NONE) - found
+                found |= above
+                waiting.extend(above)
+            known = self._above[group] = frozenset(found)
+        return known
 
     def belonging_to(self, domain: str) -> Iterator[Principal]:
         """Go through all users of a domain (in lower case), and all groups if it is the server's own."""

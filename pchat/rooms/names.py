@@ -29,9 +29,6 @@ def fold(text: str) -> str:
     if text.isascii():
         # What most names are, and five times as fast: searches fold hundreds of thousands of them.
         return text.lower()
-    if text.isascii():
-        # Most names; a search over all people folds a hundred thousand of them.
-        return text.lower()
     folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
     return unicodedata.normalize("NFC", folded)
 
