@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -251,3 +252,45 @@ class NotFoundTests(SynchronousTestCase):
                 self.assertTrue(head.startswith(b"HTTP/1.1 404 "), head)
                 self.assertIn(b"Content-Type: text/plain; charset=utf-8", head)
                 self.assertEqual(b"" if method == b"HEAD" else b"There is nothing at this address.\n", body)
+
+
+class MethodTests(SiteCase):
+    """Methods that a page does not have."""
+
+    def test_refused(self) -> None:
+        """They are refused as a problem that tells the others, and nothing is asked."""
+        answer = self.send(b"DELETE /own HTTP/1.1\r\nHost: a\r\n\r\n")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 405 "), head)
+        self.assertIn(b"\r\nAllow: GET, HEAD, POST\r\n", head)
+        self.assertIn(b"\r\nContent-Type: application/problem+json\r\n", head)
+        self.assertEqual("method-not-allowed", json.loads(body)["code"])
+        self.assertEqual(0, self.echo.asked)
+
+    def test_head(self) -> None:
+        """HEAD is answered where a GET is, without content; not where there is only a POST."""
+        answer = self.send(b"HEAD /own HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+
+        class Form(Resource):
+            isLeaf = True
+
+            def render_POST(self, request: Request) -> bytes:
+                return b"sent"
+
+        self.site = BoundedSite(Form(), LIMITS, self.clock)
+        answer = self.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 405 "), answer)
+        self.assertIn(b"\r\nAllow: POST\r\n", answer)
+
+    def test_long_lines(self) -> None:
+        """An address or a header that is too long is refused, and the connection closed."""
+        for line, status in (
+            (b"GET /" + b"a" * 20_000, b"414"),
+            (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000, b"431"),
+        ):
+            answer = self.send(line)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 " + status), answer[:40])
+            self.assertTrue(self.closed)
+            self.assertIn(b"application/problem+json", answer)
