@@ -95,6 +95,9 @@ class ModelTests(SynchronousTestCase):
         """Every "may he" is answered as the model answers it."""
         access, alice, room = built(world)
         self.assertEqual(access.may_see(alice, room), world.sees)
+        self.assertEqual(access.sight(alice)(room), world.sees)
+        self.assertEqual(access.holds(alice, Role.MEMBER, room), world.member)
+        self.assertEqual(access.holds(alice, Role.MANAGER, room), world.manager)
         self.assertEqual(access.refusal_to_manage(alice, room) is None, world.manager)
         self.assertEqual(access.may_create(alice, room.category), world.creates)
 
@@ -148,6 +151,35 @@ class MaskTests(SynchronousTestCase):
         for role in (Role.MANAGER, Role.PRESENTER):
             result(self.rules.rooms.add_role(OPERATOR, "Hall", role, [f"dave@{DOMAIN}"]))
 
+    def test_one_look_at_each_scope(self) -> None:
+        """Going through the rooms of several categories tells of each what asking for it alone tells."""
+        rules = self.rules
+        result(
+            rules.categories.add_category(
+                OPERATOR, "Closed to Eve", allowed=[DOMAIN], denied=[f"eve@{DOMAIN}"]
+            )
+        )
+        for category in ("C", "Closed to Eve"):
+            for privacy in ("open", "closed", "secret"):
+                result(
+                    rules.rooms.add_room(
+                        OPERATOR, f"{privacy} in {category}", category=category, privacy=privacy
+                    )
+                )
+        result(rules.rooms.add_role(OPERATOR, "secret in C", Role.MEMBER, [f"eve@{DOMAIN}"]))
+        for name in ("alice", "eve"):
+            user = rules.user(name)
+            sees = rules.access.sight(user)
+            self.assertEqual(
+                {room.name for room in rules.tree.rooms() if sees(room)},
+                {room.name for room in rules.tree.rooms() if rules.access.may_see(user, room)},
+            )
+        sees = rules.access.sight(rules.user("eve"))
+        self.assertEqual(
+            [room.name for room in rules.tree.rooms_by_name() if sees(room)],
+            ["closed in C", "Hall", "open in C", "secret in C"],
+        )
+
     def test_masks(self) -> None:
         """Member, manager, presenter, both, and somebody who only sees the room."""
         hall = self.rules.room("Hall")
@@ -185,3 +217,8 @@ class MaskTests(SynchronousTestCase):
         self.assertEqual(names("dave", Role.PRESENTER), ["Hall"])
         result(rules.rooms.disable_room(OPERATOR, "Lobby"))
         self.assertEqual(names("eve", Role.MEMBER), [])
+        result(rules.rooms.disable_room(OPERATOR, "Vault"))
+        self.assertEqual(names("eve", Role.MANAGER), [])
+        eve = rules.user("eve")
+        managed = rules.access.rooms_of(eve, Role.MANAGER, rules.tree, disabled=True)
+        self.assertEqual([room.name for room in managed], ["Vault"])

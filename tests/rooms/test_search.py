@@ -90,6 +90,55 @@ class Searching(SynchronousTestCase):
         self.assertEqual(self.names(self.mine("MANAGER")), ["Led"])
         self.assertEqual(self.names(self.mine("MEMBER", 'maxResults="1"')), ["Closed"])
 
+    def test_people_of_groups(self) -> None:
+        """Who belongs to a list by a group or his domain is found as one of the list."""
+        self.world.add_user("bob")
+        groups = self.world.administration.groups
+        now_or_never(groups.add_group(ACTOR, "Traders", members=["sip:bob@example.com"]))
+        self.world.add_room("Pit", "closed")
+        rooms = self.world.administration.rooms
+        now_or_never(rooms.add_role(ACTOR, "Pit", Role.MEMBER, ["Traders"]))
+        now_or_never(rooms.add_role(ACTOR, "Pit", Role.MANAGER, ["example.com"]))
+        for kind in ("BYMEMBER", "BYMANAGER"):
+            reply = self.alice.command("chansrch", f'<qib qtype="{kind}" criteria="sip:BOB@example.com"/>')
+            assert reply is not None
+            self.assertIn("Pit", self.names(reply))
+
+    def test_words(self) -> None:
+        """All words, any word, or the phrase; in names, or in name and description together."""
+        self.world.add_room("Night shift", description="who is on call")
+        for criteria, more, found in (
+            ("shift night", "", []),
+            ("shift night", 'matchall="true"', ["Night shift"]),
+            ("shift call", 'matchall="true"', []),
+            ("shift call", 'matchall="true" extended="true"', ["Night shift"]),
+            ("lobby call", 'matchall="false"', ["Lobby"]),
+            ("lobby CALL", 'matchall="false" extended="true"', ["Lobby", "Night shift"]),
+            ("call night", 'matchexact="true" matchall="false" extended="true"', []),
+            ("  ", 'matchall="true"', ["Lobby", "Night shift"]),
+        ):
+            self.assertEqual(self.names(self.search(criteria, more)), found, (criteria, more))
+
+    def test_disabled_rooms(self) -> None:
+        """A manager finds the disabled rooms he manages by every kind of search; others do not."""
+        self.world.add_room("Mine", "closed")
+        self.world.add_room("Other", "closed", ["alice"])
+        rooms = self.world.administration.rooms
+        now_or_never(rooms.add_role(ACTOR, "Mine", Role.MANAGER, [self.alice.uri]))
+        for name in ("Mine", "Other", "Lobby"):
+            now_or_never(rooms.disable_room(ACTOR, name))
+        category = self.world.lobby.category.uri
+        for query in (
+            'criteria="mi"',
+            f'qtype="BYMANAGER" criteria="{self.alice.uri}"',
+            f'qtype="BYCATEGORY" criteria="{category}"',
+        ):
+            for disabled, found in (("true", ["Mine"]), ("false", [])):
+                reply = self.alice.command("chansrch", f'<qib {query} disabled="{disabled}"/>')
+                assert reply is not None
+                self.assertEqual(self.names(reply), found, query)
+        self.assertEqual(self.names(self.mine("MANAGER")), [])
+
     def test_bad_questions(self) -> None:
         """A question that cannot be understood is refused by name."""
         for more in ('maxResults="0"', 'extended="perhaps"'):

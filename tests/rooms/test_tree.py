@@ -63,6 +63,42 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(self.tree.rooms_naming([5, 6]), [room])
         self.assertEqual(self.tree.revision, 5)
 
+    def test_order_of_names(self) -> None:
+        """Rooms are told in the order of their names whatever was added, renamed or removed since."""
+
+        def told() -> list[str]:
+            return [room.name for room in self.tree.rooms_by_name()]
+
+        other = evolve(LOBBY, room_id=8, guid="g-8", name="attic")
+        self.tree.apply(NodeChange(5, rooms=(other,)))
+        self.assertEqual(told(), ["attic", "Lobby"])
+        self.tree.apply(NodeChange(6, rooms=(evolve(other, name="Yard"),)))
+        self.assertEqual(told(), ["Lobby", "Yard"])
+        self.tree.apply(NodeChange(7, removed_rooms=(7,)))
+        self.assertEqual(told(), ["Yard"])
+
+    def test_open_rooms(self) -> None:
+        """The open rooms of a category follow privacy, moves and removal."""
+        cellar = evolve(STAFF, category_id=2, guid="c-2", name="Cellar")
+        self.tree.apply(NodeChange(5, categories=(cellar,)))
+        categories = [self.tree.category_by_id(number) for number in (1, 2)]
+
+        def told() -> list[list[str]]:
+            return [
+                [room.name for room in self.tree.open_rooms_in(category)]
+                for category in categories
+                if category is not None
+            ]
+
+        self.assertEqual(told(), [["Lobby"], []])
+        self.tree.apply(NodeChange(6, rooms=(evolve(LOBBY, category_id=2),)))
+        self.assertEqual(told(), [[], ["Lobby"]])
+        self.tree.apply(NodeChange(7, rooms=(evolve(LOBBY, category_id=2, privacy=3),)))
+        self.assertEqual(told(), [[], []])
+        self.tree.apply(NodeChange(8, rooms=(evolve(LOBBY, privacy=6),)))
+        self.tree.apply(NodeChange(9, removed_rooms=(7,)))
+        self.assertEqual(told(), [[], []])
+
     def test_names_that_change_places(self) -> None:
         """Two rooms may swap names between two loads."""
         other = evolve(LOBBY, room_id=8, guid="g-8", name="Hall")
