@@ -21,7 +21,7 @@ class ChangeKey:
 
     Args:
         revision: The revision that the change was decided at.
-        kind: ``category``, ``room``, ``role``, ``scope``, ``principal``, ``policy`` or ``settings``.
+        kind: ``user``, ``group``, ``policy``, ``category``, ``room``, ``role``, ``setting`` and the like.
         object_id: Number of what is changed, None when it is new or has none.
     """
 
