@@ -20,7 +20,7 @@ from pchat.rooms.message_filter import MessageFilter, refused
 from pchat.rooms.reply_size import that_fit
 from pchat.store.audit import AuditEntry
 from pchat.store.messages import StoredMessage
-from pchat.store.moderation import Piece, record_search, take_back
+from pchat.store.moderation import Piece, last_chat_id, record_search, take_back
 from pchat.store.outbox import Event
 from pchat.store.search import Found, HistoryQuery, find_messages
 
@@ -200,7 +200,8 @@ class MessageAdministration:
     ) -> Shown:
         async with self._lock:
             room = self._rooms.room(text)
-            last = room.last_chat_id if upto is None else min(upto, room.last_chat_id)
+            highest: int = await self._desk.store.read(last_chat_id, room.id)
+            last = highest if upto is None else min(upto, highest)
             end = min(last, after + PIECE_CHAT_IDS)
             query = HistoryQuery(
                 rooms=(room.id,),

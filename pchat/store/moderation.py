@@ -80,6 +80,12 @@ async def take_back(txn: ITransaction, server_id: int, stamp: Stamp, piece: Piec
     return [message._replace(chat=piece.replacement, rtf=None) for message in found]
 
 
+async def last_chat_id(txn: ITransaction, room_id: int) -> int:
+    """Tell the number of the last message of a room, whoever committed it; 0 if it has none or is gone."""
+    rows = await txn.query("select last_chat_id from rooms where room_id = %s", (room_id,))
+    return rows[0][0] if rows else 0
+
+
 async def record_search(
     txn: ITransaction, server_id: int, stamp: Stamp, entry: AuditEntry, events: Sequence[Event]
 ) -> None:
