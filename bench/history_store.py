@@ -19,7 +19,7 @@ from pathlib import Path
 from attrs import frozen
 
 from pchat.store.connection import connect
-from pchat.store.indexing import author_mark, row_number
+from pchat.store.indexing import author_mark, room_mark
 from pchat.store.schema import find_steps, upgrade_sqlite
 from pchat.ticks import TICKS_PER_DAY, from_unix
 from pchat.words import WORDS_VERSION, cut
@@ -193,14 +193,13 @@ def _insert_all(
             ts += pause
             last_ids[room] += 1
             history.append((room, last_ids[room], ts, author, text))
-            index.append((row_number(room, last_ids[room]), words, f"{author_mark(author)} {extras}"))
+            marks = f"{author_mark(author)} {room_mark(room)}"
+            index.append((kept + len(history), words, f"{marks} {extras}"))
         connection.execute("begin immediate")
         connection.executemany(
             "insert into messages (room_id, chat_id, ts, author_id, chat) values (?, ?, ?, ?, ?)", history
         )
-        connection.executemany(
-            "insert into message_words (rowid, words, extras) values (?, ?, ?)", sorted(index)
-        )
+        connection.executemany("insert into message_words (rowid, words, extras) values (?, ?, ?)", index)
         connection.executemany(
             "update rooms set last_chat_id = ?, last_ts = ? where room_id = ?",
             [(last_ids[room], ts, room) for room in {row[0] for row in history}],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SqlValue = str | int | float | bytes | None
 Row = tuple[Any, ...]
 WordsRow = tuple[int, str, str]
-"""A message in the index of words: row number (room * 2^40 + chat id), words and extras, parted by blanks."""
+"""A message in the index of words: its row in ``messages``, words and extras, parted by blanks."""
 
 
 class IResponseReceiver(Interface):
@@ -124,27 +124,33 @@ class ITransaction(Protocol):
         self,
         words: WordQuery | None,
         authors: Collection[int],
-        ranges: Sequence[tuple[int, int]],
+        marked_rooms: Collection[int],
+        rows: tuple[int, int],
+        where: str,
+        args: Sequence[SqlValue],
         *,
         newest_first: bool,
         limit: int,
-    ) -> list[list[int]]:
-        """Find messages by the index of words; one statement of the engine for many ranges.
+    ) -> list[Row]:
+        """Find messages by the index of words, in the order of their rows, in one step.
 
-        An index may hold messages that are no longer there, never lack one that is, and agrees with
-        `pchat.words.matches` on each. SQLite: FTS5 (``store/fts5.py``). PostgreSQL: a ``tsvector`` of the
-        same words at the same positions in weight A and the extras in weight D; phrases with
-        ``<->``, prefixes with ``:*``.
+        It agrees with `pchat.words.matches` on each message. SQLite: FTS5 (``store/fts5.py``), read from one
+        end and no further than needed. PostgreSQL: a ``tsvector`` of the same words at the same positions
+        in weight A and the extras in weight D; phrases with ``<->``, prefixes with ``:*``.
 
         Args:
             words: What is searched for, without regard to case; None for anything by the authors.
             authors: Numbers of principals, any of whom wrote the message; empty for anybody.
-            ranges: First and last row number of each range, both included.
-            newest_first: Whether the highest row numbers come first and are kept, else the lowest.
-            limit: The most hits of each range.
+            marked_rooms: Rooms to look up in the index itself, which is worth it for few and quiet ones;
+                empty to look in all.
+            rows: First and last row to look at, both included.
+            where: Further conditions, each begun by ``and``, on ``m``, the row in ``messages``.
+            args: Their arguments.
+            newest_first: Whether the highest rows come first and are kept, else the lowest.
+            limit: The most hits.
 
         Returns:
-            For each range, row numbers in that order.
+            Row, room, chat id, time and text of each. The text is there only if ``words`` ask for case.
         """
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from pchat.errors import OurError
 from pchat.store import fts5
-from pchat.store.indexing import words_row
+from pchat.store.indexing import Indexed, words_row
 from pchat.store.inserting import insert_rows
 from pchat.store.messages import Appended, AppendOutcome, NewMessage, Stale
 
-_INTO_MESSAGES = "insert into messages (room_id, chat_id, ts, author_id, alert, chat, rtf) values "
+_INTO_MESSAGES = "insert into messages (row_id, room_id, chat_id, ts, author_id, alert, chat, rtf) values "
 _INTO_TOPIC_HITS = "insert into topic_hits (principal_id, room_id, chat_id, guids, ts) values "
 _INTO_OUTBOX = (
     "insert into outbox (server_id, server_sequence, event_id, kind, time_ticks, room_id, room_uri, "
@@ -29,15 +30,15 @@ class _Numbers:
 
     def __init__(self, connection: sqlite3.Connection, room_ids: set[int]) -> None:
         marks = ",".join("?" * len(room_ids))
-        rows: list[tuple[int, int, int, int]] = connection.execute(
-            "select (select number from revision), room_id, last_chat_id, last_ts from rooms "  # noqa: S608 – marks
-            f"where room_id in ({marks})",
+        rows: list[tuple[int, int | None, int | None, int, int, int]] = connection.execute(
+            "select number, row_id, ts, rooms.room_id, last_chat_id, last_ts from revision "  # noqa: S608 – marks
+            "left join (select row_id, ts from messages order by row_id desc limit 1) "
+            f"left join rooms on rooms.room_id in ({marks})",
             sorted(room_ids),
         ).fetchall()
-        self.revision = (
-            rows[0][0] if rows else connection.execute("select number from revision").fetchone()[0]
-        )
-        self.rooms = {room_id: [last_id, last_ts] for _, room_id, last_id, last_ts in rows}
+        self.revision, last_row, last_ts = rows[0][:3]
+        self.next_row, self.last_ts = (last_row or 0) + 1, last_ts or 0
+        self.rooms = {row[3]: [*row[4:]] for row in rows if row[3] is not None}
         self.touched: set[int] = set()
 
     def decide(self, message: NewMessage, now: int) -> AppendOutcome:
@@ -87,14 +88,14 @@ def append_all(
     if not appended:
         return outcomes
     numbers.save(connection)
-    history = [
-        (m.room_id, chat_id, ts, m.author_id, m.alert, m.chat, m.rtf)
-        for m, (chat_id, ts) in appended
-        if m.logged
+    kept = [
+        (row_id, m, *outcome)
+        for row_id, (m, outcome) in enumerate(
+            ((m, outcome) for m, outcome in appended if m.logged), numbers.next_row
+        )
     ]
-    if history:
-        insert_rows(connection, _INTO_MESSAGES, history)
-        fts5.index_words(connection, [words_row(row[0], row[1], row[3], row[5]) for row in history])
+    if kept:
+        _keep(connection, kept, numbers.last_ts)
     caught = [
         (user_id, m.room_id, chat_id, guids, ts)
         for m, (chat_id, ts) in appended
@@ -108,6 +109,31 @@ def append_all(
     if sequence is not None:
         insert_rows(connection, _INTO_OUTBOX, _events(server_id, sequence, appended))
     return outcomes
+
+
+def _keep(
+    connection: sqlite3.Connection, kept: Sequence[tuple[int, NewMessage, int, int]], last_ts: int
+) -> None:
+    """Write messages (row, message, chat id, time) into the history and the index of words."""
+    insert_rows(
+        connection,
+        _INTO_MESSAGES,
+        [
+            (row_id, m.room_id, chat_id, ts, m.author_id, m.alert, m.chat, m.rtf)
+            for row_id, m, chat_id, ts in kept
+        ],
+    )
+    rows = [
+        words_row(Indexed(row_id, m.room_id, chat_id, m.author_id, m.chat)) for row_id, m, chat_id, _ in kept
+    ]
+    fts5.index_words(connection, rows)
+    times = [last_ts, *(ts for *_, ts in kept)]
+    if any(ts < before for before, ts in pairwise(times)):
+        # The clock was set back. Searches by time rely on the order of the rows, give or take this much.
+        connection.execute(
+            "update store_info set clock_back = max(clock_back, (select max(last_ts) from rooms) - ?)",
+            (min(times[1:]),),
+        )
 
 
 def reserve_sequence(connection: sqlite3.Connection, server_id: int, count: int, latest: int) -> int | None:

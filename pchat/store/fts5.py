@@ -1,6 +1,6 @@
 """The index of words on SQLite: a contentless FTS5 table that neither cuts nor folds by itself.
 
-Its tokenizer parts words at blanks and takes the ``@`` of author marks for a letter; all else that
+Its tokenizer parts words at blanks and takes the ``@`` and ``#`` of marks for letters; all else that
 `pchat.words.cut` leaves is one token to it.
 
 Source: SQLite, "FTS5 Extension" sections 3 (query syntax) and 4.4 (contentless tables).
@@ -8,17 +8,13 @@ Source: SQLite, "FTS5 Extension" sections 3 (query syntax) and 4.4 (contentless 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
 from pchat.interfaces import WordsRow
-from pchat.store.indexing import author_mark
+from pchat.store.indexing import author_mark, room_mark
 from pchat.store.inserting import insert_rows
 from pchat.words import Term, WordQuery
-
-#: Ranges of one statement; each takes three arguments.
-RANGES_AT_ONCE = 500
 
 _INTO = "insert into message_words (rowid, words, extras) values "
 _OUT_OF = "insert into message_words (message_words, rowid, words, extras) values "
@@ -40,50 +36,34 @@ def unindex_words(connection: sqlite3.Connection, rows: Sequence[WordsRow]) -> N
     insert_rows(connection, _OUT_OF, [("delete", *row) for row in sorted(rows)])
 
 
-def word_hits(
-    connection: sqlite3.Connection,
-    words: WordQuery | None,
-    authors: Collection[int],
-    ranges: Sequence[tuple[int, int]],
-    *,
-    newest_first: bool,
-    limit: int,
-) -> list[list[int]]:
-    """Find messages, as `pchat.interfaces.ITransaction.word_hits` says.
+def hits_statement(where: str, *, newest_first: bool, cased: bool) -> tuple[str, list[str]]:
+    """Write the select for `pchat.interfaces.ITransaction.word_hits`, with ``%s`` for its arguments.
 
-    All hits of a statement come as one row: the reading thread waits for the interpreter's lock after each.
+    Returns:
+        The select, whose arguments are the expression, the first and the last row, those of ``where`` and the
+        limit; and its columns.
     """
-    sought = expression(words, authors)
-    if sought is None:
-        return [[] for _ in ranges]
     order = "desc" if newest_first else "asc"
-    found: list[list[int]] = []
-    for start in range(0, len(ranges), RANGES_AT_ONCE):
-        part = ranges[start : start + RANGES_AT_ONCE]
-        numbered = ",".join("(?,?,?)" for _ in part)
-        sql = (
-            f"with span (number, first, last) as (values {numbered}) "  # noqa: S608 – marks and a constant
-            "select json_group_array(json_array(number, (select json_group_array(hit) from ("
-            "select rowid as hit from message_words where message_words match ? "
-            f"and rowid between span.first and span.last order by rowid {order} limit ?)))) from span"
-        )
-        args = [value for number, span in enumerate(part) for value in (number, *span)]
-        rows = json.loads(connection.execute(sql, [*args, sought, limit]).fetchall()[0][0])
-        found += [hits for _, hits in sorted(rows)]
-    return found
+    columns = ["row_id", "room_id", "chat_id", "ts", *(["chat"] if cased else [])]
+    sql = (
+        f"select {', '.join(f'm.{column} as {column}' for column in columns)} "  # noqa: S608 – constants
+        "from message_words w cross join messages m "
+        "where w.message_words match %s and w.rowid between %s and %s and m.row_id = w.rowid "
+        f"{where} order by w.rowid {order} limit %s"
+    )
+    return sql, columns
 
 
-def expression(words: WordQuery | None, authors: Collection[int]) -> str | None:
+def expression(words: WordQuery | None, authors: Collection[int], rooms: Collection[int]) -> str | None:
     """Write a query in the language of FTS5; None for one that finds nothing."""
     parts: list[str] = []
     if words is not None:
         if not words.terms:
             return None
         parts.append((" OR " if words.any_term else " AND ").join(map(_term, words.terms)))
-    if authors:
-        parts.append(
-            "extras : (" + " OR ".join(f'"{author_mark(author)}"' for author in sorted(authors)) + ")"
-        )
+    for marks in (sorted(map(author_mark, authors)), sorted(map(room_mark, rooms))):
+        if marks:
+            parts.append("extras : (" + " OR ".join(f'"{mark}"' for mark in marks) + ")")
     return " AND ".join(f"({part})" for part in parts) or None
 
 

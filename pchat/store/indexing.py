@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from pchat.interfaces import ITransaction, WordsRow
+from pchat.interfaces import ITransaction, SqlValue, WordsRow
 from pchat.words import cut
 
-#: A row of the index is numbered by room and chat id, so that the hits of a room lie together, in its order.
-CHAT_ID_BITS = 40
 #: Messages taken out of the index in one step.
 _AT_ONCE = 1000
 
 
-def row_number(room_id: int, chat_id: int) -> int:
-    """Tell the number of a message's row in the index of words."""
-    return room_id << CHAT_ID_BITS | chat_id
+class Indexed(NamedTuple):
+    """What of a message the index is made from; ``row_id``, its row in ``messages``, grows with time."""
 
-
-def room_and_chat_id(row: int) -> tuple[int, int]:
-    """Tell the message of a row in the index of words."""
-    return row >> CHAT_ID_BITS, row & (1 << CHAT_ID_BITS) - 1
+    row_id: int
+    room_id: int
+    chat_id: int
+    author_id: int
+    chat: str
 
 
 def author_mark(author_id: int) -> str:
@@ -28,20 +28,26 @@ def author_mark(author_id: int) -> str:
     return f"@{author_id}"
 
 
-def words_row(room_id: int, chat_id: int, author_id: int, chat: str) -> WordsRow:
+def room_mark(room_id: int) -> str:
+    """Tell what stands among the extras for the room of a message; no word begins so."""
+    return f"#{room_id}"
+
+
+def words_row(message: Indexed) -> WordsRow:
     """Make a message's row for the index of words."""
-    words, extras = cut(chat)
-    return row_number(room_id, chat_id), " ".join(words), " ".join([author_mark(author_id), *extras])
+    words, extras = cut(message.chat)
+    marks = (author_mark(message.author_id), room_mark(message.room_id))
+    return message.row_id, " ".join(words), " ".join([*marks, *extras])
 
 
-async def index(txn: ITransaction, room_id: int, messages: Iterable[tuple[int, int, str]]) -> None:
-    """Put messages into the index; each is chat id, author and text."""
-    await txn.index_words([words_row(room_id, *message) for message in messages])
+async def index(txn: ITransaction, messages: Iterable[Indexed]) -> None:
+    """Put messages into the index of words."""
+    await txn.index_words([words_row(message) for message in messages])
 
 
-async def unindex(txn: ITransaction, room_id: int, messages: Iterable[tuple[int, int, str]]) -> None:
-    """Take messages out of the index; each is chat id, author and text, exactly as it was put in."""
-    await txn.unindex_words([words_row(room_id, *message) for message in messages])
+async def unindex(txn: ITransaction, messages: Iterable[Indexed]) -> None:
+    """Take messages out of the index of words, exactly as they were put in."""
+    await txn.unindex_words([words_row(message) for message in messages])
 
 
 async def forget_words(
@@ -56,15 +62,13 @@ async def forget_words(
         first_id: Lowest chat id.
         last_id: Highest chat id; None for the last there is.
     """
-    last = (1 << CHAT_ID_BITS) - 1 if last_id is None else last_id
-    while rows := await txn.gather(
-        ("chat_id", "author_id", "chat"),
-        "select chat_id, author_id, chat from messages where room_id = %s and chat_id between %s and %s "
-        "order by chat_id limit %s",
-        (room_id, first_id, last, _AT_ONCE),
+    while found := await _some(
+        txn,
+        "room_id = %s and chat_id between %s and %s order by chat_id limit %s",
+        (room_id, first_id, sys.maxsize if last_id is None else last_id, _AT_ONCE),
     ):
-        await unindex(txn, room_id, [(row[0], row[1], row[2]) for row in rows])
-        first_id = rows[-1][0] + 1
+        await unindex(txn, found)
+        first_id = found[-1].chat_id + 1
 
 
 async def remove_messages(txn: ITransaction, room_id: int, chat_ids: Sequence[int]) -> list[int]:
@@ -74,11 +78,12 @@ async def remove_messages(txn: ITransaction, room_id: int, chat_ids: Sequence[in
         The chat ids that were there.
     """
     found = await _texts(txn, room_id, chat_ids)
-    await unindex(txn, room_id, found)
+    await unindex(txn, found)
     await txn.run_many(
-        "delete from messages where room_id = %s and chat_id = %s", [(room_id, row[0]) for row in found]
+        "delete from messages where room_id = %s and chat_id = %s",
+        [(room_id, message.chat_id) for message in found],
     )
-    return [row[0] for row in found]
+    return [message.chat_id for message in found]
 
 
 async def replace_messages(txn: ITransaction, room_id: int, chat_ids: Sequence[int], chat: str) -> list[int]:
@@ -88,26 +93,26 @@ async def replace_messages(txn: ITransaction, room_id: int, chat_ids: Sequence[i
         The chat ids that were there.
     """
     found = await _texts(txn, room_id, chat_ids)
-    await unindex(txn, room_id, found)
+    await unindex(txn, found)
     await txn.run_many(
         "update messages set chat = %s, rtf = null where room_id = %s and chat_id = %s",
-        [(chat, room_id, row[0]) for row in found],
+        [(chat, room_id, message.chat_id) for message in found],
     )
-    await index(txn, room_id, [(row[0], row[1], chat) for row in found])
-    return [row[0] for row in found]
+    await index(txn, [message._replace(chat=chat) for message in found])
+    return [message.chat_id for message in found]
 
 
-async def _texts(txn: ITransaction, room_id: int, chat_ids: Sequence[int]) -> list[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
+async def _texts(txn: ITransaction, room_id: int, chat_ids: Sequence[int]) -> list[Indexed]:
+    found: list[Indexed] = []
     ordered = sorted(set(chat_ids))
     for start in range(0, len(ordered), _AT_ONCE):
         part = ordered[start : start + _AT_ONCE]
         marks = ",".join(["%s"] * len(part))
-        rows = await txn.gather(
-            ("chat_id", "author_id", "chat"),
-            "select chat_id, author_id, chat from messages "  # noqa: S608 – marks
-            f"where room_id = %s and chat_id in ({marks}) order by chat_id",
-            (room_id, *part),
-        )
-        found += [(row[0], row[1], row[2]) for row in rows]
+        found += await _some(txn, f"room_id = %s and chat_id in ({marks}) order by chat_id", (room_id, *part))
     return found
+
+
+async def _some(txn: ITransaction, which: str, args: Sequence[SqlValue]) -> list[Indexed]:
+    columns = Indexed._fields
+    rows = await txn.gather(columns, f"select {', '.join(columns)} from messages where {which}", args)  # noqa: S608
+    return [Indexed._make(row) for row in rows]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from twisted.logger import Logger
 
 from pchat.store import fts5
-from pchat.store.indexing import words_row
+from pchat.store.indexing import Indexed, words_row
 from pchat.words import WORDS_VERSION
 
 #: Messages of one transaction, and of how many the log tells the progress.
@@ -46,6 +46,10 @@ def make_words(connection: sqlite3.Connection) -> None:
         if (done + number) // _TOLD_EVERY > done // _TOLD_EVERY:
             _log.info("indexed the words of {done} of {count} messages", done=done + number, count=count)
         done += number
+    connection.execute(
+        "update store_info set clock_back = max(clock_back, coalesce((select max(latest - ts) from "
+        "(select ts, max(ts) over (order by row_id) as latest from messages)), 0))"
+    )
     if count:
         _log.info("the words of all messages are indexed")
 
@@ -72,11 +76,11 @@ def _make_some(connection: sqlite3.Connection, made: int) -> tuple[int, int] | N
     """Index the next messages; tell up to which row, and how many, or None once nothing was left."""
     with _transaction(connection):
         rows = connection.execute(
-            "select row_id, room_id, chat_id, author_id, chat from messages where row_id > ? "
+            f"select {', '.join(Indexed._fields)} from messages where row_id > ? "  # noqa: S608 – names
             "order by row_id limit ?",
             (made, _AT_ONCE),
         ).fetchall()
-        fts5.index_words(connection, [words_row(*row[1:]) for row in rows])
+        fts5.index_words(connection, [words_row(Indexed._make(row)) for row in rows])
         upto = rows[-1][0] if rows else None
         connection.execute("update store_info set words_made = ?", (upto,))
     return None if upto is None else (upto, len(rows))

@@ -1,15 +1,19 @@
-"""Stretches of chat ids in which the messages of rooms are looked for, found from times by halving."""
+"""Where in the history of rooms a search must look: stretches of chat ids and of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, evolve, frozen
+from attrs import frozen
 
 from pchat.interfaces import ITransaction
 
 #: Rooms of one statement.
 _AT_ONCE = 500
+#: Places that are probed at once; each statement is a wait.
+_PROBES = 32
+#: More than any row has.
+_BEYOND = (1 << 63) - 1
 
 
 @frozen
@@ -20,108 +24,84 @@ class Span:
         room_id: The room.
         first: Lowest chat id, included.
         last: Highest chat id, included.
-        latest: No message of it is later, in ticks.
     """
 
     room_id: int
     first: int
     last: int
-    latest: int
 
 
-async def rooms_spans(
-    txn: ITransaction,
-    rooms: Sequence[int],
-    *,
-    first_id: int | None,
-    last_id: int | None,
-    first_ts: int | None,
-    last_ts: int | None,
-) -> list[Span]:
-    """Find out where in rooms the messages between two chat ids and two times are.
-
-    Args:
-        txn: The transaction.
-        rooms: The rooms.
-        first_id: Lowest chat id; None for any.
-        last_id: Highest chat id; None for any.
-        first_ts: Earliest time; None for any.
-        last_ts: Latest time; None for any.
-
-    Returns:
-        The stretches; rooms without any are left out.
-    """
-    spans = []
-    for room_id, newest, latest in await _ends(txn, rooms):
-        first, last = max(1, first_id or 1), newest if last_id is None else min(newest, last_id)
-        if first <= last and (first_ts is None or latest >= first_ts):
-            spans.append(Span(room_id, first, last, latest))
-    if first_ts is not None:
-        starts = await _first_at(txn, spans, first_ts)
-        spans = [evolve(span, first=start) for span, start in zip(spans, starts, strict=True)]
-    if last_ts is not None:
-        late = [span for span in spans if span.latest > last_ts and span.first <= span.last]
-        ends = dict(zip(late, await _first_at(txn, late, last_ts + 1), strict=True))
-        spans = [
-            evolve(span, last=ends[span] - 1, latest=last_ts) if span in ends else span for span in spans
-        ]
-    return [span for span in spans if span.first <= span.last]
-
-
-async def _ends(txn: ITransaction, rooms: Sequence[int]) -> list[tuple[int, int, int]]:
-    found: list[tuple[int, int, int]] = []
+async def rooms_spans(txn: ITransaction, rooms: Sequence[int]) -> list[Span]:
+    """Tell how far the history of rooms goes; rooms without any, or that are not there, are left out."""
+    spans: list[Span] = []
     for start in range(0, len(rooms), _AT_ONCE):
         part = rooms[start : start + _AT_ONCE]
         marks = ",".join(["%s"] * len(part))
         rows = await txn.gather(
-            ("room_id", "last_chat_id", "last_ts"),
-            f"select room_id, last_chat_id, last_ts from rooms where room_id in ({marks})",  # noqa: S608 – marks
+            ("room_id", "last_chat_id"),
+            f"select room_id, last_chat_id from rooms where last_chat_id > 0 and room_id in ({marks})",  # noqa: S608
             part,
         )
-        found += [(row[0], row[1], row[2]) for row in rows]
-    return found
+        spans += [Span(row[0], 1, row[1]) for row in rows]
+    return spans
 
 
-@define(eq=False)
-class _Halving:
-    room_id: int
-    low: int  # every message below is too early
-    high: int  # every message from here on is late enough
-
-    @property
-    def middle(self) -> int:
-        return (self.low + self.high) // 2
+async def rows_of_span(txn: ITransaction, span: Span) -> tuple[int, int]:
+    """Tell the first and the last row of a stretch of a room; within a room rows grow with chat ids."""
+    among = "from messages where room_id = %s and chat_id between %s and %s order by chat_id"
+    args = (span.room_id, span.first, span.last)
+    first = await txn.query(f"select row_id {among} limit 1", args)
+    last = await txn.query(f"select row_id {among} desc limit 1", args)
+    return (first[0][0], last[0][0]) if first and last else (1, 0)
 
 
-async def _first_at(txn: ITransaction, spans: Sequence[Span], ts: int) -> list[int]:
-    """Find in each stretch the first chat id whose message is not before a time, all rooms side by side.
+async def rows_between(txn: ITransaction, first_ts: int | None, last_ts: int | None) -> tuple[int, int]:
+    """Tell the first and the last row that may hold messages between two times, of any rooms.
+
+    Rows are in the order of time, but for what clocks were set back; the store knows how much that was.
+
+    Args:
+        txn: The transaction.
+        first_ts: Earliest time, included; None for any.
+        last_ts: Latest time, included; None for any.
 
     Returns:
-        The chat ids; one beyond the end of a stretch that has none.
+        The rows; messages among them may still be too early or too late.
     """
-    halvings = [_Halving(span.room_id, span.first, span.last + 1) for span in spans]
-    while open_ones := [one for one in halvings if one.low < one.high]:
-        for start in range(0, len(open_ones), _AT_ONCE):
-            part = open_ones[start : start + _AT_ONCE]
-            found = await _messages_from(txn, part)
-            for number, one in enumerate(part):
-                chat_id, found_ts = found.get(number, (one.high, ts))
-                if found_ts >= ts:
-                    one.high = one.middle
-                else:
-                    one.low = chat_id + 1
-    return [one.high for one in halvings]
-
-
-async def _messages_from(txn: ITransaction, halvings: Sequence[_Halving]) -> dict[int, tuple[int, int]]:
-    """Look up the first message from the middle on: its chat id and time, for each that has one."""
-    marks = ",".join(["(%s, %s, %s)"] * len(halvings))
-    rows = await txn.gather(
-        ("number", "chat_id", "ts"),
-        f"with probe (number, room_id, chat_id) as (values {marks}) "  # noqa: S608 – marks
-        "select probe.number, m.chat_id, m.ts from probe cross join messages m "
-        "where m.room_id = probe.room_id and m.chat_id = (select min(n.chat_id) from messages n "
-        "where n.room_id = probe.room_id and n.chat_id >= probe.chat_id)",
-        [value for number, one in enumerate(halvings) for value in (number, one.room_id, one.middle)],
+    if first_ts is None and last_ts is None:
+        return 0, _BEYOND
+    [(back, newest)] = await txn.query(
+        "select clock_back, (select coalesce(max(row_id), 0) from messages) from store_info"
     )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    first = 0 if first_ts is None else await _first_row_at(txn, first_ts - back, newest)
+    last = _BEYOND if last_ts is None else await _first_row_at(txn, last_ts + back + 1, newest) - 1
+    return first, last
+
+
+async def _first_row_at(txn: ITransaction, ts: int, newest: int) -> int:
+    """Find a row before which no message is at a time or later, by parting what is left into many pieces.
+
+    Returns:
+        The row; one beyond the newest if none is late enough.
+    """
+    low, high = 1, newest + 1  # rows before low are too early; the one at high, if any, is not
+    while low < high:
+        width = -(-(high - low) // _PROBES)
+        probes = range(low, high, width)
+        marks = ",".join(["(%s)"] * len(probes))
+        rows = await txn.gather(
+            ("row_id", "ts"),
+            f"with probe (row_id) as (values {marks}) "  # noqa: S608 – marks
+            "select m.row_id as row_id, m.ts as ts from probe cross join messages m "
+            "where m.row_id = (select min(n.row_id) from messages n where n.row_id >= probe.row_id)",
+            probes,
+        )
+        before = low, high
+        for row_id, found in rows:
+            if found >= ts:
+                high = min(high, row_id)
+            elif row_id < high:
+                low = max(low, row_id + 1)
+        if (low, high) == before:  # what is left has no messages but the one at its end
+            return high
+    return high

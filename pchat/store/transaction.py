@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from pchat.errors import OurError, StoreError, StoreUnavailable
@@ -143,14 +143,21 @@ class DirectTransaction:
         self,
         words: WordQuery | None,
         authors: Collection[int],
-        ranges: Sequence[tuple[int, int]],
+        marked_rooms: Collection[int],
+        rows: tuple[int, int],
+        where: str,
+        args: Sequence[SqlValue],
         *,
         newest_first: bool,
         limit: int,
-    ) -> list[list[int]]:
-        """Find messages by the index of words; one list of row numbers a range."""
-        find = partial(fts5.word_hits, newest_first=newest_first, limit=limit)
-        return self._directly(find, words, authors, ranges)
+    ) -> list[Row]:
+        """Find messages by the index of words, in the order of their rows, in one step."""
+        sought = fts5.expression(words, authors, marked_rooms)
+        if sought is None:
+            return []
+        cased = words is not None and words.cased is not None
+        sql, columns = fts5.hits_statement(where, newest_first=newest_first, cased=cased)
+        return await self.gather(columns, sql, (sought, *rows, *args, limit))
 
     def finish(self) -> None:
         """Refuse every later statement; a body may have given us away."""

@@ -11,7 +11,6 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pchat.interfaces import ITransaction
 from pchat.store.indexing import forget_words, remove_messages, replace_messages
 from pchat.store.messages import StoredMessage, last_messages, volumes
 from pchat.store.search import Found, HistoryQuery, find_messages
@@ -174,13 +173,11 @@ class SearchContract(SearchCase):
         self.post(*["hello"] * 3)
         self.post("hello", room_id=2)
 
-        async def clear(txn: ITransaction) -> list[list[int]]:
-            await forget_words(txn, 1)
-            every = [(0, (1 << 62) - 1)]
-            words = parse_query("hello", "all")
-            return await txn.word_hits(words, frozenset(), every, newest_first=True, limit=10)
-
-        self.assertEqual(self.result_of(self.store.write(clear)), [[2 << 40 | 1]])
+        self.result_of(self.store.write(forget_words, 1))
+        for words in (parse_query("hello", "all"), parse_query("hell hello", "any")):
+            found = self.find(words=words)
+            self.assertEqual((found[1].total, found[2].total), (0, 1))
+        self.assertEqual(len(self.all_of(1)), 3)
 
     def test_volumes(self) -> None:
         """Administrators see how much a room holds."""

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.interfaces import Row, SqlValue, WordsRow
+from pchat.store import fts5
 from pchat.store.invitations import invitations_after
 from pchat.store.messages import last_messages, messages_between
 from pchat.store.read_markers import read_states
@@ -50,12 +51,16 @@ class Explained:
         self,
         words: WordQuery | None,
         authors: Collection[int],
-        ranges: Sequence[tuple[int, int]],
+        marked_rooms: Collection[int],
+        rows: tuple[int, int],
+        where: str,
+        args: Sequence[SqlValue],
         *,
         newest_first: bool,
         limit: int,
-    ) -> list[list[int]]:
-        return [[] for _ in ranges]
+    ) -> list[Row]:
+        sql, _ = fts5.hits_statement(where, newest_first=newest_first, cased=False)
+        return await self.query(sql, (fts5.expression(words, authors, marked_rooms), *rows, *args, limit))
 
 
 class Plans(SynchronousTestCase):

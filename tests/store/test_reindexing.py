@@ -7,9 +7,9 @@ import sqlite3
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.store import indexing, reindexing
-from pchat.store.fts5 import word_hits
 from pchat.store.reindexing import make_words
 from pchat.store.schema import find_steps, upgrade_sqlite
+from pchat.store.transaction import DirectTransaction, drive
 from pchat.words import WORDS_VERSION, Cut, cut, parse_query
 
 MESSAGES = 10
@@ -30,15 +30,11 @@ class Reindexing(SynchronousTestCase):
         upgrade_sqlite(self.connection, find_steps("sqlite"))
 
     def found(self, text: str) -> int:
-        [rows] = word_hits(
-            self.connection,
-            parse_query(text, "all"),
-            frozenset(),
-            [(0, (1 << 62) - 1)],
-            newest_first=True,
-            limit=100,
+        every = (0, (1 << 62) - 1)
+        hits = DirectTransaction(self.connection).word_hits(
+            parse_query(text, "all"), (), (), every, "", (), newest_first=True, limit=100
         )
-        return len(rows)
+        return len(drive(hits))
 
     def test_a_store_from_before(self) -> None:
         """The history of an older version is found after the upgrade, each message once."""

@@ -21,10 +21,19 @@ class InMemoryTruth(InMemory, SearchTruthContract, SynchronousTestCase):
     """Random searches, in memory."""
 
 
-class RoomByRoom(InMemory, SearchTruthContract, SynchronousTestCase):
-    """Random searches that are too common to be looked for in all rooms together, in the smallest steps."""
+class QuietRooms(InMemory, SearchTruthContract, SynchronousTestCase):
+    """Random searches in rooms that are looked for by themselves."""
 
     def setUp(self) -> None:
         super().setUp()
-        for name, value in (("SWEEP", 0), ("FIRST_STEP", 1), ("LAST_STEP", 2), ("ROOMS_AT_ONCE", 1)):
-            self.patch(search, name, value)
+        self.patch(search, "QUIET", 0)
+
+
+class LoudRooms(InMemory, SearchTruthContract, SynchronousTestCase):
+    """Random searches among the messages of all rooms, in the smallest steps."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(search, "QUIET", 1_000_000)
+        self.patch(search, "STEP", 1)
+        self.patch(search, "MESSAGES_AT_ONCE", 2)

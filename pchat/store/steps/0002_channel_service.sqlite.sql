@@ -107,15 +107,17 @@ create table topic_hits (
 create index topic_hits_by_room on topic_hits (room_id, chat_id);
 
 -- The words of messages that are kept, as pchat.words cuts them, parted by blanks; nothing here folds or
--- cuts again. extras: the last character of each run without blanks, and '@' with the author's number.
--- The row's number is room_id * 2^40 + chat_id, so that the hits of a room lie together, in its order.
+-- cuts again. extras: the last character of each run without blanks, '@' with the author's number, '#' with the
+-- room's. The row's number is row_id of messages, which grows with time: the newest hits of all rooms come first.
 create virtual table message_words using fts5 (
-    words, extras, content = '', columnsize = 0, tokenize = "ascii tokenchars '@'"
+    words, extras, content = '', columnsize = 0, tokenize = "ascii tokenchars '@#'"
 );
 
 -- How the index was cut (pchat.words.WORDS_VERSION), and up to which row of messages while it is being made.
 alter table store_info add column words_version text not null default '';
 alter table store_info add column words_made integer;
+-- By how many ticks at most a message is earlier than one of a lower row: 0 unless the clock was set back.
+alter table store_info add column clock_back integer not null default 0;
 
 -- Who changed what, for administrators: before and after are JSON objects, null where there is none.
 create table audit (
