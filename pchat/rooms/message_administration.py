@@ -22,7 +22,7 @@ from pchat.store.audit import AuditEntry
 from pchat.store.messages import StoredMessage
 from pchat.store.moderation import Piece, last_chat_id, record_search, take_back
 from pchat.store.outbox import Event
-from pchat.store.search import Found, HistoryQuery, find_messages
+from pchat.store.search import LOOKS, Found, HistoryQuery, find_messages
 
 if TYPE_CHECKING:
     from pchat.rooms.committing import ChangeDesk
@@ -38,8 +38,10 @@ log = Logger()
 
 #: Messages that one transaction takes back: some hundredths of a second, in which no post is committed.
 PIECE_MESSAGES = 500
-#: Chat ids that one call looks at.
-PIECE_CHAT_IDS = 20_000
+#: Chat ids that one call looks at: fewer than one search may look at, or some would be passed over.
+PIECE_CHAT_IDS = LOOKS // 2
+#: Rooms of one search; engines take some 30 000 arguments.
+ROOMS_AT_ONCE = 10_000
 REPLACEMENT = "This message was replaced by the Persistent Chat administrator."
 
 
@@ -169,7 +171,9 @@ class MessageAdministration:
         query = HistoryQuery(
             rooms=tuple(named), limit=count, most=count, newest_first=True, **chosen.query(desk.directory)
         )
-        found = await self._find(query)
+        found: dict[int, Found] = {}
+        for start in range(0, len(named), ROOMS_AT_ONCE):
+            found |= await self._find(evolve(query, rooms=query.rooms[start : start + ROOMS_AT_ONCE]))
         hits = [(message, named[number]) for number, one in found.items() for message in one.messages]
         hits.sort(key=lambda hit: (hit[0].ts, hit[1].id, hit[0].chat_id), reverse=True)
         hits = _that_fit(hits[:count])

@@ -11,6 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import StoreUnavailable
+from pchat.rooms import message_administration
 from pchat.rooms.message_filter import MessageFilter
 from pchat.testing.memory import now_or_never
 from pchat.xccos.codes import ResponseCode
@@ -101,6 +102,19 @@ class Searching(MessageCase):
         now_or_never(self.world.administration.settings.set_setting(ACTOR, "search-limit", "1"))
         found = self.search(MessageFilter(), limit=2)
         self.assertEqual(([3], True), ([one["chat_id"] for one in found["messages"]], found["exceeded"]))
+
+    def test_very_many_rooms(self) -> None:
+        """More rooms than one statement takes are searched in groups; the newest of all are given."""
+        garden = self.world.add_room("Garden")
+        self.bob.join(garden)
+        self.say("one")
+        self.bob.post(garden, "two")
+        self.world.clock.advance(10)
+        self.say("three")
+        self.patch(message_administration, "ROOMS_AT_ONCE", 1)
+        found = self.search(MessageFilter(), limit=2)
+        self.assertEqual(["two", "three"], [one["text"] for one in found["messages"]])
+        self.assertTrue(found["exceeded"])
 
     def test_traces(self) -> None:
         """What he was shown is on record under his name, room by room, and what he asked for."""
