@@ -179,6 +179,51 @@ class TwoManagers(Managing):
         self.assertEqual(self.ask(self.alice, "chanmodify", data).symbol, "ERROR_DATA_COLLISION")
 
 
+class RightsThatFollow(Managing):
+    """Rights change by groups and scopes too; whoever is in the room hears of it once."""
+
+    def masks(self, person: Person) -> list[tuple[str, str]]:
+        """Whose masks somebody was told of since he was last asked, and which."""
+        told = [one for one in person.hear() if one.get("id") == "ntc:roles"]
+        users = [user for notice in told for user in notice.iter("{*}uib")]
+        return [(str(user.get("uri")), str(user[0].get("key"))) for user in users]
+
+    def test_by_a_group(self) -> None:
+        """Who comes to a group that manages the room, and leaves it again."""
+        groups = self.world.administration.groups
+        now_or_never(groups.add_group(ACTOR, "Leads"))
+        now_or_never(self.rooms.add_role(ACTOR, "Lobby", Role.MANAGER, ["Leads"]))
+        home = self.world.person("bob")
+        for person in (self.alice, self.bob, home):
+            person.join(self.world.lobby)
+        for person in (self.alice, self.bob, home):
+            person.hear()
+        for change, mask in ((groups.add_members, "11652"), (groups.remove_members, "3456")):
+            now_or_never(change(ACTOR, "Leads", ["sip:bob@example.com"]))
+            for person in (self.alice, self.bob, home):
+                self.assertEqual(self.masks(person), [("sip:bob@example.com", mask)])
+
+    def test_nothing_is_told_of_nothing(self) -> None:
+        """A role that adds no right, and a change of the description, cause no such notice."""
+        for person in (self.alice, self.bob):
+            person.join(self.world.lobby)
+            person.hear()
+        self.appoint("Lobby", Role.MEMBER, "bob")
+        now_or_never(self.rooms.change_room(ACTOR, "Lobby", description="new"))
+        self.assertEqual((self.masks(self.alice), self.masks(self.bob)), ([], []))
+
+    def test_an_older_client(self) -> None:
+        """pidgin-sipe is told the mask by which it knows an operator."""
+        sipe = self.world.connect("carol")
+        sipe.agent = "Sipe/1.25.0"
+        self.assertEqual((sipe.register().status, sipe.invite().status), (200, 200))
+        for person in (sipe, self.bob):
+            person.join(self.world.lobby)
+        sipe.hear()
+        self.appoint("Lobby", Role.MANAGER, "bob")
+        self.assertEqual(self.masks(sipe), [("sip:bob@example.com", "12276")])
+
+
 class LongSearches(Managing):
     """A search among very many people lets others be served in between."""
 
