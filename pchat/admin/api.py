@@ -144,7 +144,7 @@ class AdministrationApi:
             status, value = await route.operation(call)
             if route.is_listing and route.method == "GET":
                 return _cut(call, plain, query, status, value)
-            return Reply(status, value)
+            return Reply(status, list(value) if route.is_listing else value)
         except Exception as error:
             problem = problem_of(error)
             _log_refusal(problem, caller.actor, method)

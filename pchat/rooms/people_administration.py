@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -24,7 +24,7 @@ from pchat.rooms.leaving import leave, leaving
 from pchat.rooms.names import check_description
 from pchat.rooms.new_domains import NewDomains
 from pchat.rooms.principals import known_group, principal_named, unknown_principal
-from pchat.rooms.shown import Shown, audit_shown, policy_shown, principals_shown, user_shown
+from pchat.rooms.shown import Listing, Shown, audit_shown, policy_shown, principals_shown, user_shown
 from pchat.store.changes import Stamp
 from pchat.store.people import (
     NewPrincipal,
@@ -120,7 +120,7 @@ class PeopleAdministration:
 
     def list_users(
         self, *, text: str = "", group: str | None = None, disabled: bool | None = None
-    ) -> list[Shown]:
+    ) -> Sequence[Shown]:
         """List accounts, all or those that pass every filter, in the order in which they were made.
 
         Args:
@@ -133,13 +133,14 @@ class PeopleAdministration:
         """
         criterion = Criterion.of(text)
         wanted = None if group is None else known_group(self._directory, group).id
-        return [
-            user_shown(user, self._directory)
+        found = (
+            user
             for user in self._directory.users()
             if (disabled is None or (user.state is PrincipalState.DISABLED) is disabled)
             and (wanted is None or wanted in self._directory.affiliations(user))
             and criterion.matches(user)
-        ]
+        )
+        return Listing(found, lambda user: user_shown(user, self._directory))
 
     async def show_user(self, uri: str) -> Shown:
         """Show one account with all groups it belongs to, and who made and who changed it.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from attrs import frozen
 
@@ -15,7 +16,7 @@ from pchat.rooms.names import fold
 from pchat.rooms.principals import principal_named, unknown_principal
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.rooms.room_words import known_addin, read_invitations, read_word
-from pchat.rooms.shown import Shown, granted_shown, principals_shown, room_shown, room_shown_in_full
+from pchat.rooms.shown import Listing, Shown, granted_shown, principals_shown, room_shown, room_shown_in_full
 from pchat.store.room_reports import role_grants, room_size, rooms_exceeding
 from pchat.xccos.codes import ResponseCode
 
@@ -90,17 +91,17 @@ class RoomQueries:
             raise unknown_room(text)
         return found
 
-    def list_rooms(self, wanted: RoomFilter = EVERY_ROOM) -> list[Shown]:
+    def list_rooms(self, wanted: RoomFilter = EVERY_ROOM) -> Sequence[Shown]:
         """List rooms, all or those that pass a filter, by number.
 
         Raises:
             AdministrationRefused: The filter names something that does not exist.
         """
-        return [room_shown(room, self._desk.addins) for room in self._matching(wanted)]
+        return Listing(self._matching(wanted), partial(room_shown, addins=self._desk.addins))
 
     async def find_rooms(
         self, wanted: RoomFilter = EVERY_ROOM, *, exceeds_mb: int | None = None
-    ) -> list[Shown]:
+    ) -> Sequence[Shown]:
         """List rooms that pass a filter, and hold so much.
 
         Args:
@@ -114,7 +115,7 @@ class RoomQueries:
         if exceeds_mb is not None:
             large = await self._desk.store.read(rooms_exceeding, exceeds_mb * MEGABYTE)
             rooms = [room for room in rooms if room.id in large]
-        return [room_shown(room, self._desk.addins) for room in rooms]
+        return Listing(rooms, partial(room_shown, addins=self._desk.addins))
 
     def _matching(self, wanted: RoomFilter) -> list[Room]:
         tree = self._desk.tree

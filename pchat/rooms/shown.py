@@ -5,8 +5,8 @@ Source: docs/spec/persistent-chat-server.md sections 2.2 to 2.4 (names of the at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 from pchat import ticks
 from pchat.directory.local import LocalDirectory
@@ -19,6 +19,37 @@ from pchat.store.people import PolicyRecord, PrincipalAudit
 from pchat.store.room_reports import Grant
 
 Shown = dict[str, Any]
+T = TypeVar("T")
+
+
+class Listing(Sequence[Shown]):
+    """Things as operators see them, each made when it is looked at: of 150 000, most listings show a part.
+
+    Args:
+        things: What is listed.
+        show: Shows one of them.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, things: Iterable[T], show: Callable[[T], Shown]) -> None:
+        self._things: Sequence[Any] = things if isinstance(things, Sequence) else list(things)
+        self._show = show
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, index: int) -> Shown: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Shown]: ...
+    def __getitem__(self, index: int | slice) -> Shown | list[Shown]:
+        if isinstance(index, slice):
+            return [self._show(thing) for thing in self._things[index]]
+        return self._show(self._things[index])
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
 
 
 def user_shown(user: Principal, directory: LocalDirectory) -> Shown:

@@ -21,7 +21,7 @@ from pchat.xccos.codes import ResponseCode
 
 #: What a token can be good for.
 SCOPES = {
-    "read": "see users, groups, policies, categories, rooms, add-ins, settings, reports and the state of the server",
+    "read": "see all but messages, tokens and the audit log",
     "people": "change users, groups and policies",
     "rooms": "change categories, rooms, roles and add-ins",
     "messages": "find, remove and replace messages, and clear rooms",

@@ -12,6 +12,7 @@ from pchat.admin.api import Reply
 from pchat.admin.client import whole_answer
 from pchat.admin.offline import at_once
 from pchat.admin.routes import MOST_ENTRIES, USUAL_ENTRIES, Caller
+from pchat.rooms.shown import Listing
 from tests.admin.support import ACTOR, ApiCase, Asker
 
 
@@ -106,3 +107,28 @@ class WholeTests(SynchronousTestCase):
         self.assertEqual(
             (503, {"code": "store-unavailable"}), whole_answer(lambda *_: answers.pop(0), "GET", "/x", None)
         )
+
+
+class ListingTests(SynchronousTestCase):
+    """`Listing`: what is not looked at is not made."""
+
+    def test_lazy(self) -> None:
+        """Of a long list only the wanted part is shown, however long it is."""
+        shown: list[int] = []
+
+        def show(number: int) -> dict[str, int]:
+            shown.append(number)
+            return {"number": number}
+
+        listing = Listing(range(150_000), show)
+        self.assertEqual([{"number": 7}, {"number": 8}], listing[7:9])
+        self.assertEqual({"number": 149_999}, listing[-1])
+        self.assertEqual([7, 8, 149_999], shown)
+        self.assertEqual(150_000, len(listing))
+
+    def test_like_a_list(self) -> None:
+        """It is equal to the list of what it shows."""
+        listing = Listing(iter("ab"), lambda letter: {"letter": letter})
+        self.assertEqual([{"letter": "a"}, {"letter": "b"}], listing)
+        self.assertNotEqual([], listing)
+        self.assertNotEqual(2, listing)
