@@ -54,11 +54,14 @@ class RoomPlanner:
             known = [who for number in named if (who := self._desk.directory.by_id(number)) is not None]
             if known:
                 self._rules.check_grant(role, known, wanted.shape, wanted.lists)
-        if wanted.shape == RoomState.of(room).shape:
-            # Then everybody is in scope, or was just asked: long lists are not gone through again.
+        now = RoomState.of(room)
+        if wanted.shape != now.shape:
+            lists = self._rules.settled(wanted.lists, wanted.shape)
+        elif now.lists.members - wanted.lists.members:
             lists = self._rules.with_fitting_presenters(wanted.lists, wanted.shape)
         else:
-            lists = self._rules.settled(wanted.lists, wanted.shape)
+            # Nobody's standing is worse than before: long lists are not gone through again.
+            lists = wanted.lists
         return evolve(wanted, lists=lists)
 
     def planned(self, actor: str, room: Room, after: RoomState, purged: Pairs) -> tuple[Subject, RoomPlan]:

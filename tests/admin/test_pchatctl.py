@@ -341,6 +341,7 @@ class RoomTests(CommandCase):
             self.ctl("room", "add", name, "--category", "Work", "--privacy", privacy)
         self.ctl("room", "member", "add", "Ops", "alice@example.com")
         self.ctl("room", "disable", "Lobby")
+        self.ctl("room", "set", "Vault", "--description", "Quiet, please")
         for options, names in (
             ((), ["Lobby", "Ops", "Vault"]),
             (("--filter", "AU"), ["Vault"]),
@@ -349,6 +350,13 @@ class RoomTests(CommandCase):
             (("--type", "auditorium"), []),
             (("--disabled",), ["Lobby"]),
             (("--enabled", "--category", "Work"), ["Ops", "Vault"]),
+            (("--limit", "2"), ["Lobby", "Ops"]),
+            (("--limit", "0"), []),
+            (("--invitations", "false"), []),
+            (("--presenter", "alice@example.com"), []),
+            (("--exceeds-mb", "0"), []),
+            (("--filter", "quiet"), []),
+            (("--filter", "quiet", "--search-description"), ["Vault"]),
         ):
             self.assertEqual(names, [room["name"] for room in self.ctl("room", "list", *options)], options)
         self.assertEqual("There are no such rooms.\n", self.run_ctl("room", "list", "--filter", "zzz").stdout)
@@ -357,6 +365,46 @@ class RoomTests(CommandCase):
         table = self.run_ctl("room", "list").stdout.splitlines()
         self.assertEqual(["Name", "Category", "Privacy", "Type", "State", "GUID"], table[0].split())
         self.assertEqual(["Lobby", "Work", "open", "normal", "disabled"], table[1].split()[:5])
+
+    def test_set_all_at_once(self) -> None:
+        """Attributes, category, state and whole lists change in one command, or nothing does."""
+        self.add_user("alice")
+        self.add_user("bob")
+        self.ctl("category", "add", "Few", "--allow", "alice@example.com")
+        self.ctl("room", "add", "Ops", "--category", "Work", "--disabled")
+        self.ctl("room", "manager", "add", "Ops", "bob@example.com")
+        lists = ("--member", "alice@example.com", "--member", "example.com", "--manager", "")
+        changed = self.ctl("room", "set", "Ops", "--disabled", "no", "--name", "Den", *lists)
+        self.assertFalse(changed["disabled"])
+        self.assertEqual([DOMAIN, ALICE], plain(changed["members"]))
+        self.assertEqual([], changed["managers"])
+        self.refused("room", "set", "Den", "--category", "Few", "--manager", "bob@example.com")
+        moved = self.ctl("room", "set", "Den", "--category", "Few", "--disabled", "yes")
+        self.assertEqual(("Few", True), (moved["category"], moved["disabled"]))
+        self.assertEqual([{"room": moved["uri"], "role": "member", "uri": "example.com"}], moved["removed"])
+        self.assertEqual([ALICE], plain(self.ctl("room", "show", "Den")["members"]))
+        self.refused("room", "set", "Den", "--disabled", "maybe", status=2)
+
+    def test_addins(self) -> None:
+        """Web pages are registered, chosen for rooms, and taken from them when they go."""
+        self.assertEqual("There are no add-ins.\n", self.run_ctl("addin", "list").stdout)
+        made = self.ctl("addin", "add", "Wiki", "https://wiki.example.com/")
+        self.assertEqual(("Wiki", "https://wiki.example.com/"), (made["name"], made["url"]))
+        self.refused("addin", "add", "WIKI", "https://wiki.example.com/")
+        self.refused("addin", "add", "Board", "ftp://board.example.com/")
+        self.refused("addin", "set", "Wiki", status=2)
+        self.refused("room", "add", "Ops", "--category", "Work", "--addin", "Board")
+        room = self.ctl("room", "add", "Ops", "--category", "Work", "--addin", "wiki")
+        self.assertEqual("Wiki", room["addin"])
+        changed = self.ctl("addin", "set", made["guid"], "--name", "Board")
+        self.assertEqual(("Board", 1), (changed["name"], changed["number_of_chat_rooms"]))
+        self.assertEqual([changed], self.ctl("addin", "list"))
+        self.assertEqual(changed, self.ctl("addin", "show", "board"))
+        self.assertEqual(["Ops"], [room["name"] for room in self.ctl("room", "list", "--addin", "Board")])
+        self.refused("addin", "remove", "Board")
+        self.run_ctl("addin", "remove", "Board", "--force")
+        self.assertIsNone(self.ctl("room", "show", "Ops")["addin"])
+        self.refused("addin", "show", "Board")
 
     def test_roles(self) -> None:
         """People are put on and taken from each list; who is there already, or is not, is told."""

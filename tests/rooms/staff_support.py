@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Coroutine
 from typing import Any
 
 from pchat.errors import AdministrationRefused
+from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
+from pchat.store.messages import NewMessage
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.rules_support import DOMAIN, OPERATOR, RulesCase, result
 
@@ -33,6 +36,37 @@ class StaffCase(RulesCase):
 
     def holders(self, name: str, role: Role) -> list[str]:
         return [shown["uri"] for shown in self.rooms.list_role(name, role)]
+
+    def say(self, name: str, *texts: str, rtf: str | None = None) -> None:
+        """Let Alice post messages in a room."""
+        room, alice = self.rules.room(name), self.rules.user("alice")
+        messages = [
+            NewMessage(
+                message_id=uuid.uuid4().hex,
+                room_id=room.id,
+                room_uri=room.uri,
+                room_name=room.name,
+                author_id=alice.id,
+                author_uri=alice.uri,
+                author_name="",
+                chat=text,
+                rtf=rtf,
+                alert=False,
+                logged=True,
+                revision=self.rules.tree.revision,
+            )
+            for text in texts
+        ]
+        outcomes = self.successResultOf(self.rules.store.append(messages))
+        room.last_chat_id = outcomes[-1].chat_id
+
+    def write(self, sql: str, *args: Any) -> None:
+        """Write into the store what nobody who is tested here would write."""
+
+        async def body(txn: ITransaction) -> None:
+            await txn.run(sql, args)
+
+        self.successResultOf(self.rules.store.write(body))
 
     def refused(self, work: Coroutine[Any, Any, Any], code: ResponseCode) -> str:
         before = self.rules.query("select number from revision")

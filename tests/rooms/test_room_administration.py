@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.python.failure import Failure
-
 from pchat.errors import AdministrationRefused
-from pchat.interfaces import ITransaction
 from pchat.rooms.room import Role
-from pchat.rooms.room_queries import RoomFilter
-from pchat.store.indexing import index
+from pchat.rooms.room_queries import MEGABYTE, RoomFilter
+from pchat.rooms.room_removal import PIECE
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.rules_support import DOMAIN, OPERATOR, result
 from tests.rooms.staff_support import ALICE, BOB, StaffCase
@@ -135,21 +132,9 @@ class RoomTests(StaffCase):
         """A removed room is gone with its messages, and its name is free."""
         self.add("Ops")
         number = self.rules.room("Ops").id
-
-        async def post(txn: ITransaction) -> None:
-            await txn.run(
-                "insert into messages (room_id, chat_id, ts, author_id, chat) values (%s, 1, 1, 1, 'x')",
-                (number,),
-            )
-            await index(txn, number, [(1, 1, "x")])
-            for table in ("invitations", "read_markers", "followed_rooms", "topic_hits"):
-                columns, values = EXTRA_COLUMNS[table]
-                await txn.run(
-                    f"insert into {table} (principal_id, room_id{columns}) values (1, %s{values})",
-                    (number,),
-                )
-
-        self.rules.store.write(post).addErrback(Failure.raiseException)
+        self.say("Ops", "x")
+        for table, (columns, values) in EXTRA_COLUMNS.items():
+            self.write(f"insert into {table} (principal_id, room_id{columns}) values (1, %s{values})", number)
         result(self.rooms.remove_room(OPERATOR, "Ops"))
         for table in EXTRA_COLUMNS:
             self.assertEqual(self.rules.query(f"select count(*) from {table}"), [(0,)], table)
@@ -172,3 +157,27 @@ class RoomTests(StaffCase):
             self.rules.observer.take(),
             [("rights_narrowed", ["Ops"]), ("rights_changed", ["Ops"]), ("room_changed", "Ops")],
         )
+
+    def test_a_large_room_is_emptied_piece_by_piece(self) -> None:
+        """A room with many messages is disabled first; its messages go in several transactions, then it."""
+        self.add("Ops")
+        self.say("Ops", *["x"] * (2 * PIECE + 1))
+        self.rules.observer.take()
+        result(self.rooms.remove_room(OPERATOR, "Ops"))
+        self.assertEqual(self.rules.observer.take(), [("room_disabled", "Ops"), ("room_removed", "Ops")])
+        self.assertEqual(self.rules.query("select count(*) from messages"), [(0,)])
+
+    def test_size_and_grants(self) -> None:
+        """A room alone tells how much it holds, and who granted its roles; large ones can be looked for."""
+        self.add("Ops")
+        self.add("Den")
+        self.grant("Ops", Role.MEMBER, ALICE)
+        self.say("Ops", "\N{SNOWMAN}" * 1000, rtf="x" * (MEGABYTE - 2999))
+        shown = result(self.rooms.describe_room("Ops"))
+        self.assertEqual((shown["messages"], shown["content_bytes"]), (1, MEGABYTE + 1))
+        granted = {"granted_by": OPERATOR, "granted_on": "2023-11-14T22:13:20.0000000Z"}
+        self.assertEqual(shown["members"], [{"uri": ALICE, "kind": "user", **granted}])
+        self.assertEqual(result(self.rooms.describe_role("Ops", Role.MEMBER)), shown["members"])
+        for megabytes, names in ((0, ["Ops"]), (1, ["Ops"]), (2, [])):
+            found = result(self.rooms.find_rooms(exceeds_mb=megabytes))
+            self.assertEqual([room["name"] for room in found], names)

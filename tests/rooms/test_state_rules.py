@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import AdministrationRefused
 from pchat.rooms.names import fold
-from pchat.rooms.role_lists import RoleLists, RoleRules, RoomShape
+from pchat.rooms.role_lists import RoleDelta, RoleLists, RoleRules, RoomShape
 from pchat.rooms.room import Role
+from pchat.xccos.codes import ResponseCode
 from tests.rooms.rules_support import OPERATOR, Rules, result, state
 
 USERS = ["alice", "bob", "carol"]
@@ -28,6 +29,9 @@ GROUPS = ["Traders", "Floor", "FLOOR", ""]
 CATEGORIES = ["North", "South", "south", "Caf\u00e9"]
 ROOMS = ["Lobby", "LOBBY", "Vault", "Hall", "North", "Cafe\u0301", ""]
 
+PAGE = "https://page.example.com/"
+
+addins = st.sampled_from(["Wiki", "WIKI", "Board", ""])
 users = st.sampled_from([*USERS, "dave"])
 principals = st.lists(st.sampled_from(PRINCIPALS), max_size=3)
 members = st.lists(st.sampled_from([*PRINCIPALS[:3], *GROUPS[:2]]), max_size=3)
@@ -42,6 +46,16 @@ behaviors = st.sampled_from(["normal", "auditorium"])
 MOVES = frozenset({"join group", "leave group", "remove group"})
 
 Step = Callable[[Rules], Coroutine[Any, Any, Any]]
+
+
+async def as_user(
+    rules: Rules, name: str, verb: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **given: Any
+) -> Any:
+    """Do something with the rights of a user, if he has not been removed."""
+    user = rules.directory.by_uri(f"sip:{name}@example.com")
+    if user is None:
+        raise AdministrationRefused(ResponseCode.ERROR_NO_SUCH_PRINCIPAL, "he is gone")
+    return await verb(user.uri, *args, user=user, **given)
 
 
 def step(name: str, call: Callable[..., Coroutine[Any, Any, Any]], *values: st.SearchStrategy[Any]) -> Any:
@@ -117,6 +131,50 @@ steps = st.one_of(
     step("remove group", lambda r, g: r.groups.remove_group(OPERATOR, g), groups),
     step("join group", lambda r, g, m: r.groups.add_members(OPERATOR, g, m), groups, members),
     step("leave group", lambda r, g, m: r.groups.remove_members(OPERATOR, g, m), groups, members),
+    step(
+        "add roles",
+        lambda r, n, m, p: r.rooms.change_roles(
+            OPERATOR, n, {Role.PRESENTER: RoleDelta(add=p), Role.MEMBER: RoleDelta(add=m)}
+        ),
+        *(rooms, principals, principals),
+    ),
+    step(
+        "swap roles",
+        lambda r, n, k, a, b: r.rooms.change_roles(OPERATOR, n, {k: RoleDelta(a, b)}),
+        *(rooms, roles, principals, principals),
+    ),
+    step(
+        "set lists",
+        lambda r, n, c, k, p: r.rooms.change_room(OPERATOR, n, category=c, lists={k: p}),
+        *(rooms, st.none() | categories, roles, principals),
+    ),
+    step(
+        "user makes room",
+        lambda r, n, c, u: as_user(r, u, r.rooms.add_room, n, category=c),
+        *(rooms, categories, st.sampled_from(USERS)),
+    ),
+    step(
+        "user changes room",
+        lambda r, n, c, d, u: as_user(r, u, r.rooms.change_room, n, category=c, disabled=d),
+        *(rooms, st.none() | categories, maybe, st.sampled_from(USERS)),
+    ),
+    step("add add-in", lambda r, a: r.administration.addins.add_addin(OPERATOR, a, PAGE), addins),
+    step(
+        "change add-in",
+        lambda r, a, b: r.administration.addins.change_addin(OPERATOR, a, name=b, url=PAGE),
+        *(addins, st.none() | addins),
+    ),
+    step(
+        "remove add-in",
+        lambda r, a, f: r.administration.addins.remove_addin(OPERATOR, a, force=f),
+        *(addins, st.booleans()),
+    ),
+    step("choose add-in", lambda r, n, a: r.rooms.change_room(OPERATOR, n, addin=a), rooms, addins),
+    step(
+        "limit of entries",
+        lambda r, n: r.administration.settings.set_setting(OPERATOR, "ace-limit", n),
+        st.sampled_from(["9", "12", "2000000"]),
+    ),
     step(
         "setting",
         lambda r, n: r.administration.settings.set_setting(OPERATOR, "search-limit", n),
