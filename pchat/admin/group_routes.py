@@ -31,8 +31,20 @@ class GroupRoutes:
 
     def routes(self) -> list[Route]:
         """List the operations."""
+        return [
+            *self._group_routes(),
+            *self._member_routes(),
+            Route(
+                *("GET", "eligible", self._list_eligible),
+                query=_ELIGIBLE_FILTERS,
+                summary="List users who could be given a role in a category or in a room",
+                scope="read",
+                answer="EligibleUsers",
+            ),
+        ]
+
+    def _group_routes(self) -> list[Route]:
         new = {**_GROUP_FIELDS, "members": Texts()}
-        members = "groups/{group}/members"
         return [
             Route(*("GET", "groups", self._list), summary="List groups", scope="read", answer="Groups"),
             Route(
@@ -60,6 +72,11 @@ class GroupRoutes:
                 scope="people",
                 answer="RemovedGroup",
             ),
+        ]
+
+    def _member_routes(self) -> list[Route]:
+        members = "groups/{group}/members"
+        return [
             Route(
                 *("GET", members, self._list_members),
                 summary="List who belongs to a group directly",
@@ -78,13 +95,6 @@ class GroupRoutes:
                 summary="Take users and groups from a group: all, or none",
                 scope="people",
                 answer="RoleEntries",
-            ),
-            Route(
-                *("GET", "eligible", self._list_eligible),
-                query=_ELIGIBLE_FILTERS,
-                summary="List users who could be given a role in a category or in a room",
-                scope="read",
-                answer="EligibleUsers",
             ),
         ]
 

@@ -60,6 +60,12 @@ class PeopleRoutes:
                 scope="people",
                 status=204,
             ),
+            *self._state_routes(),
+            *self._policy_routes(),
+        ]
+
+    def _state_routes(self) -> list[Route]:
+        return [
             Route(
                 *("POST", "users/{user}/disable", self._disable_user),
                 summary="Disable an account: its sessions end, its roles stay",
@@ -78,7 +84,6 @@ class PeopleRoutes:
                 scope="people",
                 status=204,
             ),
-            *self._policy_routes(),
         ]
 
     def _policy_routes(self) -> list[Route]:
