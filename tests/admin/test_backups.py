@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,8 @@ class Copies(SynchronousTestCase):
     """A store on disk, its copies, and what can be wrong with them."""
 
     def setUp(self) -> None:
-        self.home = Path(self.mktemp())
-        self.home.mkdir()
+        self.home = Path(tempfile.mkdtemp(prefix="pchat-"))
+        self.addCleanup(shutil.rmtree, self.home)
         self.path = self.home / "pchat.sqlite"
         self.copy = self.home / "copy"
         self.told: list[tuple[int, int]] = []
