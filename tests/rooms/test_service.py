@@ -49,7 +49,7 @@ class Commands(Case):
 
     def test_unknown(self) -> None:
         """A command that we do not have is refused by name, whatever it is called."""
-        for name in ("chancreate", "x", "__init__", "1", "a.b", "run"):
+        for name in ("createchan", "x", "__init__", "1", "a.b", "run"):
             self.assertEqual(self.settled(self.alice.command(name)).symbol, "ERROR_MSG_NOT_SUPPORTED", name)
 
     def test_bad_arguments(self) -> None:
@@ -75,7 +75,7 @@ class Commands(Case):
         self.world.store.slow = {"joined"}
         self.alice.join(self.lobby)
 
-        def doubtful(*_: Any) -> None:
+        async def doubtful(*_: Any) -> None:
             raise OutcomeUnknown("the server stopped")
 
         self.patch(self.world.store, "_waiting_calls", [])
