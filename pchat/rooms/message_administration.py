@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-#: Messages that one transaction takes back: some hundredths of a second, in which no post is committed.
+#: Messages that one transaction takes back: less than a tenth of a second, in which no post is committed.
 PIECE_MESSAGES = 500
 #: Chat ids that one call looks at: fewer than one search may look at, or some would be passed over.
 PIECE_CHAT_IDS = LOOKS // 2
