@@ -92,9 +92,8 @@ class TopicHits:
         return self._feeds.caught(room, author.id, text, listens)
 
     def _may_be_told(self, user: Principal, room: Room) -> bool:
-        return not any(room.id in session.rosters for session in self._sessions.of(user)) and self.may_read(
-            user, room
-        )
+        present = any(room.id in session.rosters for session in self._sessions.of(user))
+        return not present and self.may_read(user, room)
 
     def may_read(self, user: Principal, room: Room) -> bool:
         """Tell whether a user may read a room that still exists."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Se
 from typing import Generic, NamedTuple, TypeVar
 
 from pchat.topics.definition import phrase_query
-from pchat.words import Cut, Term, cut, matches
+from pchat.words import Cut, cut, matches
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -120,12 +120,6 @@ def index_keys(found: Cut) -> set[str]:
     return keys
 
 
-def _certain_words(term: Term) -> tuple[str, ...]:
-    """Tell words that are among the keys of every text that holds a term."""
-    # A single character at the end need not be a word of the text; alone it is a key of its own.
-    return term.words[:-1] if term.prefix and len(term.words) > 1 else term.words
-
-
 class FilterIndex:
     """The filters of everybody who follows rooms."""
 
@@ -165,7 +159,7 @@ class FilterIndex:
             for phrase in wish.phrases:
                 query = phrase_query(phrase)
                 if query is not None:
-                    yield min(_certain_words(query.terms[0]), key=self._by_word.count)
+                    yield min(query.terms[0].words, key=self._by_word.count)
 
     def caught(self, author_id: int, text: str, listens: Callable[[int], bool]) -> dict[int, tuple[str, ...]]:
         """Tell whose filters catch a message.

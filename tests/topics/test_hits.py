@@ -9,7 +9,7 @@ from pchat.interfaces import ITransaction
 from pchat.store import topics
 from pchat.testing.memory import now_or_never
 from pchat.topics import hits
-from tests.rooms.service_support import ACTOR
+from tests.rooms.service_support import ACTOR, local
 from tests.topics.support import TopicCase, follow, publish
 
 
@@ -282,6 +282,49 @@ class Bounds(TopicCase):
 
 class Access(TopicCase):
     """Nobody is shown a byte of a room that he may not read."""
+
+    def test_what_others_follow(self) -> None:
+        """That somebody else follows a room does not show its messages to who follows another one."""
+        yard = self.world.add_room("Yard")
+        carol = self.world.person("carol")
+        self.alice.join(yard)
+        follow(carol, yard)
+        carol.command("gettopics")
+        self.alice.post(yard, "Bob and Carol")
+        self.assertEqual((self.hits(self.bob), self.hits(carol)), ([], ["Bob and Carol"]))
+
+    def test_nothing_kept_without_history(self) -> None:
+        """Of a message that is not kept, no hit is kept either."""
+        categories = self.world.administration.categories
+        now_or_never(categories.change_category(ACTOR, "Demo", chat_history=False))
+        self.alice.post(self.lobby, "Bob")
+        self.assertEqual(self.hits(self.bob), ["Bob"])
+        self.assertEqual(self.rows("topic_hits"), [])
+
+    def test_other_hits_do_not_show(self) -> None:
+        """A hit that may no longer be read neither counts as one that was cut, nor as a read."""
+        ops = self.world.add_room("Ops", "closed", members=["alice", "bob"])
+        self.alice.join(ops)
+        follow(self.bob, ops)
+        self.alice.post(self.lobby, "Bob 1")
+        self.alice.post(ops, "Bob 2")
+        self.world.remove_member("Ops", "bob")
+        reply = self.bob.command("gettopichits", '<hits maxResults="1"/>')
+        assert reply is not None
+        self.assertEqual([local(one) for one in reply.data], ["chanib"])
+        self.assertEqual(self.world.events("read"), ["read bob Lobby"])
+
+    def test_room_goes_while_listing(self) -> None:
+        """A room that is removed while the read is recorded is not shown."""
+        self.alice.post(self.lobby, "Bob")
+        self.store.slow = {"record"}
+        self.bob.command("gettopichits")
+        self.store.slow = set()
+        now_or_never(self.world.administration.rooms.remove_room(ACTOR, "Lobby"))
+        self.store.go()
+        reply = self.bob.reply("gettopichits")
+        assert reply is not None
+        self.assertEqual((reply.code, reply.data), (200, []))
 
     def test_right_goes_while_listing(self) -> None:
         """A right that goes between the question and the answer is missing in the answer."""
