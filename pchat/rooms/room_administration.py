@@ -118,14 +118,15 @@ class RoomAdministration(RoomQueries):
             AdministrationRefused: There is no such room, or it was enabled while it was emptied.
         """
         room = self.room(text)
-        if is_large(room):
+        emptied = is_large(room)
+        if emptied:
             if not room.disabled:
                 await self.disable_room(actor, room.uri)
             await empty(self._desk.store, room)
         async with self._desk.lock:
             if self._desk.tree.room_by_id(room.id) is not room:
                 raise unknown_room(text)
-            if is_large(room) and not room.disabled:
+            if emptied and not room.disabled:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_DATA_COLLISION, f"the room {room.name!r} was enabled meanwhile"
                 )

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from pchat.interfaces import ITransaction
 from pchat.store.changes import Stamp
+from pchat.store.rooms import LATER
 
 _COLUMNS = "addin_id, guid, name, url, created_by, created_on, updated_by, updated_on"
 
@@ -83,7 +84,7 @@ async def update_addin(txn: ITransaction, addin_id: int, fields: AddinFields, st
 async def delete_addin(txn: ITransaction, addin_id: int, guid: str, stamp: Stamp) -> None:
     """Delete an add-in, and take it from the rooms that have it."""
     await txn.run(
-        "update rooms set addin_guid = null, updated_by = %s, updated_on = %s where addin_guid = %s",
-        (stamp.actor, stamp.now, guid),
+        f"update rooms set addin_guid = null, updated_by = %s, {LATER} where addin_guid = %s",  # noqa: S608
+        (stamp.actor, stamp.now, stamp.now, guid),
     )
     await txn.run("delete from addins where addin_id = %s", (addin_id,))

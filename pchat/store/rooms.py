@@ -24,7 +24,7 @@ _TABLES_OF_A_ROOM = (
     *("topic_hits", "rooms"),
 )
 #: Grows with every change, whatever the clock says, so that who read a room before it is found out.
-_LATER = "updated_on = case when updated_on < %s then %s else updated_on + 1 end"
+LATER = "updated_on = case when updated_on < %s then %s else updated_on + 1 end"
 
 
 @frozen
@@ -282,7 +282,7 @@ async def update_room(txn: ITransaction, room_id: int, fields: RoomFields, stamp
     await txn.run(
         "update rooms set category_id = %s, name = %s, name_folded = %s, description = %s, privacy = %s,"  # noqa: S608
         " behavior = %s, invitations = %s, addin_guid = %s, disabled = %s, updated_by = %s,"
-        f" {_LATER} where room_id = %s",
+        f" {LATER} where room_id = %s",
         (*_room_values(fields), stamp.actor, stamp.now, stamp.now, room_id),
     )
 
@@ -332,7 +332,7 @@ async def change_roles(
         [(room_id, role, principal, stamp.actor, stamp.now) for role, principal in added],
     )
     await txn.run(
-        f"update rooms set updated_by = %s, {_LATER}, purged_on = case when %s = 1 then %s else purged_on end"  # noqa: S608
+        f"update rooms set updated_by = %s, {LATER}, purged_on = case when %s = 1 then %s else purged_on end"  # noqa: S608
         " where room_id = %s",
         (stamp.actor, stamp.now, stamp.now, int(purged), stamp.now, room_id),
     )

@@ -174,6 +174,26 @@ class NodeTests(ApiCase):
             self.assertEqual((400, "invalid-request"), self.refusal("GET", f"rooms?{query}"), query)
         self.assertEqual((404, "no-such-node"), self.refusal("GET", "rooms?category=none"))
 
+    def test_addins(self) -> None:
+        """Add-ins are registered, shown, changed and removed; rooms keep theirs unless forced."""
+        page = {"name": "Wiki", "url": "https://wiki.example.com/"}
+        made = self.good("POST", "addins", page)
+        self.assertEqual(page, {key: made[key] for key in page})
+        self.assertEqual((409, "duplicate-name"), self.refusal("POST", "addins", page))
+        self.assertEqual((400, "invalid-request"), self.refusal("POST", "addins", {"name": "Board"}))
+        self.assertEqual(400, self.refusal("POST", "addins", {"name": "Board", "url": "file:///etc"})[0])
+        self.category()
+        self.room("Lobby", addin="Wiki")
+        changed = self.good("PATCH", "addins/Wiki", {"url": "http://wiki.example.com/"})
+        self.assertEqual(("http://wiki.example.com/", 1), (changed["url"], changed["number_of_chat_rooms"]))
+        self.assertEqual([changed], self.good("GET", "addins"))
+        self.assertEqual(changed, self.good("GET", f"addins/{made['guid']}"))
+        self.assertEqual(["Lobby"], [room["name"] for room in self.good("GET", "rooms?addin=wiki")])
+        self.assertEqual(400, self.refusal("DELETE", "addins/Wiki")[0])
+        self.assertEqual((204, None), self.call("DELETE", "addins/Wiki?force=true"))
+        self.assertIsNone(self.good("GET", "rooms/Lobby")["addin"])
+        self.assertEqual((404, "no-such-node"), self.refusal("GET", "addins/Wiki"))
+
     def test_roles(self) -> None:
         """People are put on and taken from role lists, all of those named or none."""
         for name in ("alice", "bob"):
