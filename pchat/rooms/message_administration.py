@@ -16,7 +16,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from pchat import ticks
-from pchat.rooms.message_filter import MessageFilter, refused
+from pchat.rooms.message_filter import MessageFilter, check_characters, refused
 from pchat.rooms.reply_size import that_fit
 from pchat.store.audit import AuditEntry
 from pchat.store.messages import StoredMessage
@@ -129,7 +129,8 @@ class MessageAdministration:
         self._check(chosen, everything)
         most = self._desk.settings.message_size_limit
         line = text.replace("\r\n", "\n").replace("\r", "\n")
-        if not line.strip() or len(line.encode("utf-8", "surrogatepass")) > most:
+        check_characters(line, "the new text")
+        if not line.strip() or len(line.encode()) > most:
             raise refused(f"the new text must have 1 to {most} bytes")
         removal = Removal("replace", line, chosen.told())
         return await self._piece(actor, room, chosen, removal, after, upto)
@@ -177,7 +178,10 @@ class MessageAdministration:
         hits = [(message, named[number]) for number, one in found.items() for message in one.messages]
         hits.sort(key=lambda hit: (hit[0].ts, hit[1].id, hit[0].chat_id), reverse=True)
         hits = _that_fit(hits[:count])
-        asked = chosen.told() | {"rooms": [self._rooms.room(room).uri for room in rooms], "limit": count}
+        asked = chosen.told() | {
+            "rooms": [room.uri for room in named.values()] if rooms else [],
+            "limit": count,
+        }
         await self._record_search(actor, asked, hits)
         exceeded = any(one.exceeded for one in found.values()) or len(hits) < sum(
             len(one.messages) for one in found.values()

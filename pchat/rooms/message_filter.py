@@ -5,6 +5,7 @@ Source: docs/spec/persistent-chat-server.md section 7 (Remove-CsPersistentChatMe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,22 @@ from pchat.xccos.codes import ResponseCode
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
 
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
 
 def refused(detail: str, code: ResponseCode = ResponseCode.ERROR_INVALID_ARGUMENT) -> AdministrationRefused:
     """Refuse what an administrator typed."""
     return AdministrationRefused(code, detail)
+
+
+def check_characters(text: str, name: str) -> None:
+    """Refuse characters that no message can hold: those that XML 1.0 forbids, production 2 (Char).
+
+    Raises:
+        AdministrationRefused: There is one.
+    """
+    if _FORBIDDEN.search(text):
+        raise refused(f"{name} holds a character that no message can hold")
 
 
 @frozen
@@ -90,6 +103,7 @@ class MessageFilter:
         return frozenset(found)
 
     def _words(self) -> WordQuery:
+        check_characters(self.words, "the text sought")
         try:
             words = parse_query(self.words, self.match, match_case=self.case)
         except QueryTooLong as error:

@@ -59,6 +59,7 @@ class Removing(MessageCase):
             (MessageFilter(until="2026-13-01"), invalid),
             (MessageFilter(since="2026-01-03", until="2026-01-02"), invalid),
             (MessageFilter(words="!?"), invalid),
+            (MessageFilter(words="one \ud800"), invalid),
             (MessageFilter(users=["nobody@example.com"]), ResponseCode.ERROR_NO_SUCH_PRINCIPAL),
             (MessageFilter(words=" ".join(map(str, range(65)))), ResponseCode.ERROR_LIMIT_EXCEEDED),
         ):
@@ -161,7 +162,7 @@ class Replacing(MessageCase):
     def test_bad_text(self) -> None:
         """The new text is a message like any other."""
         self.say("one")
-        for text in ("", " \n", "ä" * 4_001):
+        for text in ("", " \n", "ä" * 4_001, "\ud800", "\x00"):
             self.assert_refused(
                 ResponseCode.ERROR_INVALID_ARGUMENT,
                 self.messages.replace(ACTOR, "Lobby", MessageFilter(words="one"), text=text),
