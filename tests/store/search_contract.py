@@ -17,7 +17,7 @@ from pchat.store.search import Found, HistoryQuery, find_messages
 from pchat.ticks import from_unix
 from pchat.words import Mode, WordQuery, matches, parse_query
 from tests.store.contract import NOON, StoreCase
-from tests.store.support import new_message
+from tests.store.support import make_room, new_message
 
 #: Pieces that texts and searches are made of, so that searches find something.
 PIECES = (
@@ -148,6 +148,21 @@ class SearchContract(SearchCase):
             self.assertEqual([message.chat_id for message in found[1].messages], [10])
             self.assertEqual([message.chat_id for message in found[2].messages], [9, 10, 11, 12])
             self.assertTrue(found[1].exceeded and found[2].exceeded)
+
+    def test_times_after_a_clock_was_set_back(self) -> None:
+        """Every message between two times is found, although later ones of other rooms are earlier."""
+        times = [(1, 5), (2, 1), (2, 3), (1, 6), (2, 4), (3, 2), (2, 7)]
+        self.result_of(self.store.write(make_room, 3))
+        for room_id, second in times:
+            self.clock.rightNow = NOON + second
+            self.post(f"at {second}", room_id=room_id, later=0)
+        for words in (None, parse_query("at", "all")):
+            for first in range(1, 8):
+                for last in range(first, 8):
+                    between = {"first_ts": from_unix(NOON + first), "last_ts": from_unix(NOON + last)}
+                    found = self.texts(rooms=(1, 2, 3), words=words, **between)
+                    expected = {f"at {second}" for _, second in times if first <= second <= last}
+                    self.assertEqual(set(found), expected, (first, last))
 
     def test_removed_messages(self) -> None:
         """What was removed is not found by any way, and what is left is."""

@@ -54,10 +54,16 @@ async def make_rooms(txn: ITransaction, *room_ids: int) -> None:
         "values (1, 'p', 'sip:alice@example.com', 'sip:alice@example.com', "
         "5, 'alice', 'Alice', 'test', 0, 'test', 0)"
     )
-    await txn.run_many(
+    for room_id in room_ids:
+        await make_room(txn, room_id)
+
+
+async def make_room(txn: ITransaction, room_id: int) -> None:
+    """Put one more room into the category."""
+    await txn.run(
         "insert into rooms (room_id, guid, category_id, name, name_folded, created_by, created_on, "
         "updated_by, updated_on) values (%s, %s, 1, %s, %s, 'test', 0, 'test', 0)",
-        [(room_id, f"room-{room_id}", f"Room {room_id}", f"room {room_id}") for room_id in room_ids],
+        (room_id, f"room-{room_id}", f"Room {room_id}", f"room {room_id}"),
     )
 
 
