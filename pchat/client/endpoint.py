@@ -122,6 +122,8 @@ class Endpoint:
             if password is None:
                 raise EndpointFailed(f"{self.user}: the server asks for a password, and none is given")
             answer = self._handshake(answer, password)
+            if answer.status == 401:
+                raise EndpointFailed(f"{self.user}: the server refuses the password")
         if answer.status != 200:
             raise self._refused("sign in", answer)
 

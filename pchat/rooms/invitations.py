@@ -88,9 +88,9 @@ class Invitations(ChangeObserver):
     async def _visible_after(
         self, user: Principal, since: int, most: int
     ) -> tuple[Sequence[tuple[Invitation, Room]], int]:
-        """Find the first invitations whose rooms a user may see, and the last number he was given.
+        """Find the first invitations whose rooms a user may enter, and the last number he was given.
 
-        Invitations to rooms that he may not see count for nothing, so the store is asked until there
+        Invitations to rooms that he may not enter count for nothing, so the store is asked until there
         are enough of the others.
         """
         rows: list[Invitation] = []
@@ -107,7 +107,7 @@ class Invitations(ChangeObserver):
         found = []
         for row in rows:
             room = self._tree.room_by_id(row.room_id)
-            if room is not None and self._access.may_see(user, room):
+            if room is not None and self._access.refusal_to_join(user, room) is None:
                 found.append((row, room))
         return found
 
@@ -121,7 +121,7 @@ class Invitations(ChangeObserver):
             if user is None:
                 continue
             sessions = self._sessions.of(user)
-            if not sessions or not self._access.may_see(user, room):
+            if not sessions or self._access.refusal_to_join(user, room) is not None:
                 continue
             if number not in rendered:
                 data = invitation_cursor(number, self._tree.domain) + shown

@@ -122,12 +122,12 @@ class ServerTests(CommandCase):
         """Help tells the exit statuses and how to get completion; nothing typed is not understood."""
         result = self.run_ctl("--help")
         self.assertEqual(0, result.exit_code)
-        self.assertIn("_PCHATCTL_COMPLETE=bash_source", result.stdout)
+        self.assertIn("pchatctl completion bash", result.stdout)
         for command in (("room", "--help"), ("room", "member", "add", "--help"), ("user", "add", "-h")):
             self.assertEqual(0, self.run_ctl(*command).exit_code)
         self.assertEqual(2, self.run_ctl().exit_code)
         self.assertEqual(2, self.run_ctl("room").exit_code)
-        self.refused("message", "search", status=2)
+        self.refused("message", "remove", status=2)
 
     def test_completion(self) -> None:
         """The shell's completion is generated."""

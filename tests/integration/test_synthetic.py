@@ -64,7 +64,7 @@ class SyntheticTransactions(TestCase):
         told = self.refusal(
             *("--from", self.address("alice"), "--to", self.address("bob"), "--credentials", str(path))
         )
-        self.assertIn("could not sign in: 403", told)
+        self.assertIn("the server refuses the password", told)
         self.assertNotIn("not this one", told)
 
     def test_foreign_authority(self) -> None:

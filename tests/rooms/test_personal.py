@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.rooms.room import Role, Room
 from pchat.testing.memory import now_or_never
+from pchat.xccos.codes import ResponseCode
 from tests.rooms.service_support import ACTOR, Person, Reply, World
 
 
@@ -80,7 +81,11 @@ class InvitationTests(SynchronousTestCase):
         """Each visible invitation comes once, in order; every answer but the last is as long as it may be."""
         visible = {self.rooms[place] for place in seen}
         self.world.parts.base.settings.search_limit = limit
-        self.patch(self.world.parts.base.access, "may_see", lambda user, room: room in visible)
+        self.patch(
+            self.world.parts.base.access,
+            "refusal_to_join",
+            lambda user, room: None if room in visible else ResponseCode.ERROR_PERMISSION,
+        )
         answers = self.read_on()
         expected = [place + 2 for place in sorted(seen)]
         self.assertEqual([number for answer in answers for number in answer], expected)
