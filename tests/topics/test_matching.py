@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.topics.definition import phrase_query
@@ -77,12 +77,14 @@ class IndexAndLooking(RuleBasedStateMachine):
         self.assert_equal((len(self.index), self.index.size), (0, 0))
 
 
-TestIndexAndLooking = IndexAndLooking.TestCase
-TestIndexAndLooking.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
-
-
 class Matching(SynchronousTestCase):
-    """What catches what, by example."""
+    """What catches what, at random and by example."""
+
+    def test_index_finds_what_looking_finds(self) -> None:
+        """Sixty stories of filters that come, change and go between messages."""
+        run_state_machine_as_test(
+            IndexAndLooking, settings=settings(max_examples=60, stateful_step_count=20, deadline=None)
+        )
 
     def caught(self, phrase: str, text: str) -> bool:
         """Tell whether a phrase catches a text."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.testing.memory import now_or_never
 from tests.rooms.service_support import ACTOR, Person, World, local
@@ -173,5 +174,11 @@ class Expectations(RuleBasedStateMachine):
             self.world.server.stop()
 
 
-TestExpectations = Expectations.TestCase
-TestExpectations.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+class Rights(SynchronousTestCase):
+    """Feeds and rights."""
+
+    def test_at_random(self) -> None:
+        """Thirty stories of twenty-five steps."""
+        run_state_machine_as_test(
+            Expectations, settings=settings(max_examples=30, stateful_step_count=25, deadline=None)
+        )
