@@ -50,6 +50,7 @@ class SourceTests(SynchronousTestCase):
 
 #: What is imported under another name than it is installed by.
 MODULES = {
+    "openapi-spec-validator": "openapi_spec_validator",
     "pyopenssl": "OpenSSL",
     "pyspnego": "spnego",
     "pytest-twisted": "pytest_twisted",
@@ -57,8 +58,8 @@ MODULES = {
 }
 #: What the test extra brings for its programs, plug-ins and stubs; nobody imports it.
 TOOLS = {
-    *("lxml-stubs", "types-pyopenssl", "mypy", "mypy-zope", "ruff"),
-    *("pytest-timeout", "towncrier"),
+    *("lxml-stubs", "types-jsonschema", "types-pyopenssl", "mypy", "mypy-zope", "ruff"),
+    *("pytest-timeout", "schemathesis", "towncrier"),
 }
 
 

@@ -236,7 +236,20 @@ SCHEMAS: dict[str, Schema] = {
         "description": "The settings of the channel service, by name.",
         "additionalProperties": {"type": ["integer", "string"]},
     },
-    "Status": {"type": "object", "description": "How the server is; what it holds may grow."},
+    "Status": obj(
+        "How the server is, in groups; of a store that no server uses only `store` and `compliance`.",
+        optional={
+            "version": TEXT,
+            "server": TEXT,
+            "uptime_seconds": COUNT,
+            "listeners": {"type": "object", "additionalProperties": {"type": "array", "items": TEXT}},
+            "store": {"type": "object"},
+            "sessions": {"type": "object", "additionalProperties": COUNT},
+            "traffic": {"type": "object", "additionalProperties": COUNT},
+            "queues": {"type": "object", "additionalProperties": COUNT},
+            "compliance": obj("What is recorded.", enabled=FLAG, outbox_depth=COUNT),
+        },
+    ),
     "Token": obj(
         "A token for this interface. `token`, the secret itself, is told once: when it is made.",
         name=TEXT,
