@@ -114,6 +114,29 @@ STORY = (
     Change("DELETE tokens/ci", None, "revoke token", {"scopes": ["read"]}, None),
 )
 
+#: Every route that only tells, asked after half of the story.
+QUESTIONS = (
+    *(
+        "users",
+        "users/ALICE",
+        "policies",
+        "groups",
+        "groups/All",
+        "groups/All/members",
+        "addins",
+        "addins/Map",
+    ),
+    *(
+        "eligible?category=Work",
+        "categories",
+        "categories/Work",
+        "rooms",
+        "rooms/Ops",
+        "rooms/Ops/roles/member",
+    ),
+    *("messages?words=one", "config", "status", "reports/usage", "tokens", "audit", "openapi.json"),
+)
+
 
 def closed(schema: Any) -> Any:
     """Make a description strict: objects whose members are described have no others."""
@@ -201,6 +224,18 @@ class StoryTests(AuditCase):
             f"{route.method} {route.path}" for route in self.asker.api.routes if route.method != "GET"
         }
         self.assertEqual(changing, used)
+
+    def test_every_question(self) -> None:
+        """Every answer of a route that only tells is as described, member by member."""
+        for change in STORY:
+            if not change.request.startswith(("DELETE", "POST rooms/Ops/m", "POST rooms/Ops/c")):
+                self.ask(change.request, change.body)
+        self.ask("POST groups/All/members", PEOPLE)
+        self.ask("POST rooms/Ops/roles/member", PEOPLE)
+        self.post("one")
+        used = {self.ask(f"GET {question}")[0] for question in QUESTIONS}
+        telling = {f"GET {route.path}" for route in self.asker.api.routes if route.method == "GET"}
+        self.assertEqual(telling, used)
 
     def check(self, change: Change, entry: dict[str, Any]) -> None:
         """Compare an entry with what is expected."""
