@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from pchat.sip.dialog import info_payload
 from pchat.xccos.room_writer import roles_notice
-from pchat.xccos.writer import EnvelopeIds, join_notice, notice, part_notice, room_reference
+from pchat.xccos.writer import (
+    EnvelopeIds,
+    join_notice,
+    notice,
+    part_notice,
+    room_mask,
+    room_reference,
+    user_block,
+)
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
@@ -52,14 +60,19 @@ class Notices:
             for session in roster.sessions:
                 if session is not newcomer:
                     heard.setdefault(session, []).append(room)
+        block = self._blocks.user(newcomer.user)
+        masks = {
+            legacy: {room.id: room_mask(*self._blocks.mask_in(newcomer.user, room, legacy)) for room in rooms}
+            for legacy in {session.legacy_masks for session in heard}
+        }
         # Receivers who share the same rooms share the rendered notice.
         rendered: dict[tuple[bool, tuple[int, ...]], bytes] = {}
         for session, shared in heard.items():
-            key = (session.legacy_masks, tuple(room.id for room in shared))
+            key = (session.legacy_masks, tuple([room.id for room in shared]))
             payload = rendered.get(key)
             if payload is None:
-                masks = [self._blocks.mask_in(newcomer.user, room, session.legacy_masks) for room in shared]
-                data = join_notice([(self._blocks.user(newcomer.user), masks)])
+                told = masks[session.legacy_masks]
+                data = user_block(block, "".join([told[room.id] for room in shared]))
                 payload = rendered[key] = self._payload("bjoin" if batch else "join", data)
             session.send(payload)
 
