@@ -15,7 +15,7 @@ from pchat.store.messages import last_messages, messages_between
 from pchat.store.read_markers import read_states
 from pchat.store.rooms import delete_room
 from pchat.store.schema import find_steps, upgrade_sqlite
-from pchat.words import WordQuery
+from pchat.words import WordQuery, parse_query
 
 
 class Explained:
@@ -88,6 +88,23 @@ class Plans(SynchronousTestCase):
         self.assertRegex(
             step, r"^SEARCH messages USING INDEX \w+ \(room_id=\? AND chat_id>\? AND chat_id<\?\)$"
         )
+
+    def test_searching_words(self) -> None:
+        """Hits are read off the index of words in the order of rows; nothing is sorted or scanned."""
+        body = self.txn.word_hits(
+            parse_query("hello", "all"),
+            (7,),
+            (),
+            (1, 9),
+            "and m.room_id in (%s, %s) and m.ts >= %s",
+            (1, 2, 3),
+            newest_first=True,
+            limit=25,
+        )
+        index, messages, *rest = self.plan_of(body)
+        self.assertRegex(index, r"^SCAN w VIRTUAL TABLE INDEX \d+:.*M")
+        self.assertEqual(messages, "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)")
+        self.assertEqual(rest, [])
 
     def test_removing_a_room(self) -> None:
         """Removing a room does not read the messages of all the others."""
