@@ -1,5 +1,5 @@
 # make run    serve a demo on this machine          make test   the whole suite
-# make lint   ruff and mypy                         make soak   kill the server 100 times under load
+# make lint   ruff and mypy                         make soak   100 kills under load, 100 000 steps of the rules
 # make clean  remove what was built; var/demo, with its accounts and messages, stays
 
 PYTHON ?= python3
@@ -30,6 +30,7 @@ lint: $(INSTALLED_TEST)
 
 soak: $(INSTALLED_TEST)
 	PCHAT_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_durability.py
+	PCHAT_MODEL_STEPS=100000 $(BIN)/python -m pytest -s --timeout 3600 tests/model
 
 clean:
 	rm -rf twisted/plugins/dropin.cache $(VENV) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache

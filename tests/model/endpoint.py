@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from lxml import etree
 
 from tests.model.rules import Rules
-from tests.rooms.service_support import Person, Reply, local
+from tests.rooms.service_support import Person, local
 
 #: Notices that tell of what happens in a room, and are for those alone who are in it.
 INSIDE_NOTICES = frozenset({"ntc:join", "ntc:bjoin", "ntc:part", "ntc:roles", "ntc:chanmodify"})
@@ -46,9 +46,9 @@ class Endpoint:
             self.person = person
         return registered, invited
 
-    def entered(self, room: str, reply: Reply) -> None:
-        """Take the answer to a join that succeeded."""
-        self.rosters[room] = {_name(block.get("uri", "")) for block in reply.named("uib")}
+    def entered(self, room: str, blocks: Iterable[etree._Element]) -> None:
+        """Take the users of the answer to a join that succeeded."""
+        self.rosters[room] = {_name(block.get("uri", "")) for block in blocks}
 
     def listen(self, rules: Rules, before: Rules, named: Collection[str]) -> dict[str, str]:
         """Take what came, and see that nothing of it is about a room that is not this user's to know.

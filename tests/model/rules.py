@@ -201,6 +201,17 @@ class Rules:
         self.settle(room)
         return OK
 
+    def create(self, user: str, name: str, category: str) -> str:
+        """P-4: creators make rooms, closed and empty but for themselves as managers."""
+        target = self.categories[category]
+        if not self.chat_is_on(user) or not self.in_scope(user, target):
+            return NO_NODE
+        if not self.creates(user, target):
+            return FORBIDDEN
+        self.rooms[name] = Room(category)
+        self.rooms[name].lists[MANAGERS].add(user)
+        return OK
+
     def move_by(self, user: str, name: str, category: str) -> str:
         """P-5: a manager moves a room only where he is a creator."""
         refused = self.to_manage(user, name)
