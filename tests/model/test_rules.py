@@ -12,7 +12,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import AdministrationRefused
@@ -60,6 +66,9 @@ def written(principal: str) -> str:
 
 class Pool(RuleBasedStateMachine):
     """A server and the rules, side by side."""
+
+    #: Steps of all days so far.
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,6 +162,11 @@ class Pool(RuleBasedStateMachine):
     def present(self, name: str) -> set[str]:
         """Tell who is in a room."""
         return {endpoint.user for endpoint in self.endpoints if name in endpoint.rooms}
+
+    @invariant()
+    def count(self) -> None:
+        """Count the steps."""
+        Pool.steps += 1
 
     # -- what administrators do
 
@@ -539,3 +553,5 @@ class RulesTests(SynchronousTestCase):
                 suppress_health_check=list(HealthCheck),
             ),
         )
+        print(f"{Pool.steps} steps: the server did what the rules say")
+        self.assertGreaterEqual(Pool.steps, STEPS // 2)
