@@ -6,32 +6,20 @@ the authority and the demo accounts that ``pchatctl init --demo`` makes.
 
 from __future__ import annotations
 
-import atexit
-import functools
-import os
 import re
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
-from unittest import SkipTest
 
 import pytest
-from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.server_process import ServerProcess
-from tests.real_client.remote import RealClient, missing_client
+from tests.integration.real_client_case import HISTORY_REPLY, RealClientCase
+from tests.real_client.remote import RealClient
 from tests.real_client.traffic import Delivery, SipMessage, history_replies, live_deliveries
 
 pytestmark = pytest.mark.real_client
 
 HISTORY_ASKED = 25
 """How many messages pidgin-sipe asks for when it has joined a room."""
-HISTORY_REPLY = re.compile(r"(?s)^INFO .*rpl:bccontext")
-PART_REPLY = re.compile(r"(?s)^INFO .*rpl:part")
 RECONNECT_SECONDS = 0.3
-
-_missing = functools.cache(missing_client)
 
 
 def accepted_posts(traffic: Iterable[SipMessage]) -> list[str]:
@@ -46,71 +34,6 @@ def accepted_posts(traffic: Iterable[SipMessage]) -> list[str]:
         elif message.way == "in" and message.status == 200 and key in sent:
             accepted.append(sent.pop(key))
     return accepted
-
-
-@functools.cache
-def server_for(stories: str) -> tuple[ServerProcess, dict[str, str]]:
-    """Start the server of a class of stories, when the first of them needs it; it ends with the tests.
-
-    Returns the URIs of its rooms by name as well.
-
-    Under trial a class has no beginning and no end of its own.
-    """
-    server = ServerProcess("--demo")
-    atexit.register(server.discard)
-    server.start()
-    return server, {room["name"]: room["uri"] for room in server.ctl("room", "list")}
-
-
-class RealClientCase(SynchronousTestCase):
-    """A server with the demo accounts and rooms, shared by the stories of a class."""
-
-    def setUp(self) -> None:
-        """Find the server; without the client's libraries skip, or fail where CI demands them."""
-        reason = _missing()
-        if reason and os.environ.get("CI") == "true":
-            raise RuntimeError(f"CI needs the real client of requirements-system.txt: {reason}")
-        if reason:
-            raise SkipTest(f"the real client cannot run here: {reason}")
-        self.server, self.rooms = server_for(type(self).__name__)
-
-    def client(self, name: str, **options: Any) -> RealClient:
-        """Start a client of a demo user, not signed in yet."""
-        options.setdefault("password", self.server.demo_password(name))
-        options.setdefault("authority", self.server.authority)
-        client = RealClient(
-            Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.server.home)),
-            user=f"{name}@{self.server.domain}",
-            server=self.server.sip,
-            elsewhere=self.server.log_tail,
-            **options,
-        )
-        self.addCleanup(client.close)
-        return client
-
-    def make_room(self, name: str, *options: str) -> str:
-        """Make an open room and return its URI."""
-        room = self.server.ctl("room", "add", name, "--category", "Demo", "--privacy", "open", *options)
-        uri: str = room["uri"]
-        return uri
-
-    def in_room(self, name: str, uri: str, **options: Any) -> RealClient:
-        """Start a client, sign it in and let it join a room; what is said from now on it gets live only."""
-        client = self.client(name, **options)
-        client.sign_in()
-        client.join(uri)
-        client.expect("sip", way="in", text=HISTORY_REPLY)
-        return client
-
-    def assert_each_once(self, client: RealClient) -> None:
-        """No chat id twice among live deliveries, none twice inside one history reply; ids rise."""
-        live = live_deliveries(client.traffic())
-        for room in {delivery.room for delivery in live}:
-            ids = [delivery.chat_id for delivery in live if delivery.room == room]
-            self.assertEqual(ids, sorted(set(ids)), "live deliveries come in order, each once")
-        for reply in history_replies(client.traffic()):
-            ids = [delivery.chat_id for delivery in reply]
-            self.assertEqual(ids, sorted(set(ids)), "a history reply has each message once, oldest first")
 
 
 class SigningIn(RealClientCase):
@@ -268,10 +191,7 @@ class Talking(RealClientCase):
         bob.command("send", uri=room, text="is anybody there?")
         self.assertIn("not delivered", bob.expect("room-notice", uri=room)["text"])
         for client in (alice, bob):
-            client.command("leave", uri=room)
-            client.expect("left", uri=room)
-            # The plug-in forgets the room only when the server has answered.
-            client.expect("sip", way="in", text=PART_REPLY)
+            self.leave(client, room)
             client.join(room)
         alice.command("send", uri=room, text="open again")
         for client in (alice, bob):

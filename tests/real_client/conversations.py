@@ -32,7 +32,8 @@ class Conversations:
 
     def asked(self, uri: str) -> None:
         """Learn that the user asked to join a room."""
-        self._joining.append(uri)
+        if uri not in self._joining:  # the plug-in may not have joined it the first time
+            self._joining.append(uri)
 
     def joined(self, window: int) -> None:
         """Learn that a window was opened, or came back to life."""

@@ -221,6 +221,10 @@ class RealClient:
         start = f"{self.user} waited in vain for {wanted}; its events:\n{events}\n"
         return f"{start}its log ends:\n{tail}\n{self._elsewhere()}"
 
+    def log(self) -> str:
+        """Return what the plug-in wrote about its doings."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
     def traffic(self) -> list[SipMessage]:
         """Return the SIP messages of this client so far."""
         return [SipMessage.from_event(event) for event in self.seen("sip")]
