@@ -142,6 +142,8 @@ class BoundedChannel(http.HTTPChannel):
     totalHeadersSize = MAX_HEAD_BYTES
     refused = False
     _deadline: IDelayedCall | None = None
+    #: The request that was answered last, while its client has yet to take the answer.
+    _untaken: http.Request | None = None
 
     def connectionMade(self) -> None:
         """Begin, unless too many connections are open already."""
@@ -156,6 +158,7 @@ class BoundedChannel(http.HTTPChannel):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # as HTTPChannel has it
         """End."""
         self.site.open_connections -= 1
+        self._untaken = None
         self._stop_deadline()
         super().connectionLost(reason)
 
@@ -198,11 +201,26 @@ class BoundedChannel(http.HTTPChannel):
             super().allContentReceived()
 
     def requestDone(self, request: http.Request) -> None:
-        """Go on with the next request; one that came meanwhile has its own deadline."""
-        waiting = any(self._dataBuffer)
-        if waiting and self.persistent:
+        """Go on with the next request; one that came meanwhile has its own deadline.
+
+        It waits until the client has taken the answers that were written before: twisted reads on as long as
+        answers are ready at once, so that small requests would fill the memory with large answers.
+        """
+        if self._waitingForTransport and self.persistent:
+            self._untaken = request
+            self._networkProducer.pauseProducing()
+            self.setTimeout(self.site.limits.idle_seconds)
+            return
+        if any(self._dataBuffer) and self.persistent:
             self._deadline = self.callLater(self.site.limits.request_seconds, self._too_slow)
         super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        """Go on after the client has taken what was written."""
+        super().resumeProducing()
+        request, self._untaken = self._untaken, None
+        if request is not None:
+            self.requestDone(request)
 
     def refuse(self, status: int, reason: bytes) -> None:
         """Answer without reading further, and close."""
