@@ -105,14 +105,14 @@ class Administration:
         self.people = PeopleAdministration(self._desk, run_in_thread)
         self.groups = GroupAdministration(self._desk)
         self.categories = CategoryAdministration(self._desk, self.people, access, rules)
-        self.rooms = RoomAdministration(self._desk, self.categories, access, rules)
+        #: One for administrators and users: the store has as many readers as it has.
+        self.searches = SearchGate(clock)
+        self.rooms = RoomAdministration(self._desk, self.categories, access, rules, self.searches)
         self.eligible = EligibleAdministration(Eligible(access, directory), self.categories, self.rooms)
         self.addins = AddinAdministration(self._desk)
         self.settings = SettingsAdministration(self._desk)
-        self.usage = UsageReport(store, directory, tree, clock)
+        self.usage = UsageReport(store, directory, tree, clock, self.searches)
         self.tokens = TokenAdministration(self._desk, clock, random)
-        #: One for administrators and users: the store has as many readers as it has.
-        self.searches = SearchGate(clock)
         self.messages = MessageAdministration(self._desk, self.rooms, self.searches)
 
     @property

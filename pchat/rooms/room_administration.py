@@ -21,6 +21,7 @@ from pchat.rooms.room_planning import Given, RoomPlanner
 from pchat.rooms.room_queries import RoomQueries, unknown_room
 from pchat.rooms.room_removal import empty, is_large
 from pchat.rooms.room_words import read_words, told
+from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.shown import Shown, removed_shown
 from pchat.store.rooms import RoomFields
 from pchat.xccos.codes import ResponseCode
@@ -38,14 +39,20 @@ class RoomAdministration(RoomQueries):
         categories: Finds categories.
         access: Decides who may do what, and who is covered by a list.
         rules: Checks and settles role lists.
+        gate: Lets reports into the store.
 
     Source: docs/spec/persistent-chat-server.md sections 2.3, 3.3 and 4.8.
     """
 
     def __init__(
-        self, desk: ChangeDesk, categories: CategoryAdministration, access: Access, rules: RoleRules
+        self,
+        desk: ChangeDesk,
+        categories: CategoryAdministration,
+        access: Access,
+        rules: RoleRules,
+        gate: SearchGate,
     ) -> None:
-        super().__init__(desk, categories, access)
+        super().__init__(desk, categories, access, gate)
         self._planner = RoomPlanner(desk, access, rules)
 
     # -- making and removing

@@ -16,6 +16,7 @@ from pchat.rooms.names import fold
 from pchat.rooms.principals import principal_named, unknown_principal
 from pchat.rooms.room import Behavior, Privacy, Role, Room
 from pchat.rooms.room_words import known_addin, read_invitations, read_word
+from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.shown import Listing, Shown, granted_shown, principals_shown, room_shown, room_shown_in_full
 from pchat.store.room_reports import role_grants, room_size, rooms_exceeding
 from pchat.xccos.codes import ResponseCode
@@ -70,14 +71,18 @@ class RoomQueries:
         desk: Has all that is asked.
         categories: Finds categories.
         access: Decides who is covered by a list.
+        gate: Lets reports into the store.
 
     Source: docs/spec/persistent-chat-server.md sections 2.3 and 7.
     """
 
-    def __init__(self, desk: ChangeDesk, categories: CategoryAdministration, access: Access) -> None:
+    def __init__(
+        self, desk: ChangeDesk, categories: CategoryAdministration, access: Access, gate: SearchGate
+    ) -> None:
         self._desk = desk
         self._categories = categories
         self._access = access
+        self._gate = gate
 
     def room(self, text: str) -> Room:
         """Find a room by its URI, its name or its GUID, in any case.
@@ -113,7 +118,8 @@ class RoomQueries:
         """
         rooms = self._matching(wanted)
         if exceeds_mb is not None:
-            large = await self._desk.store.read(rooms_exceeding, exceeds_mb * MEGABYTE)
+            content_bytes = exceeds_mb * MEGABYTE
+            large = await self._gate.run(partial(self._desk.store.read, rooms_exceeding, content_bytes))
             rooms = [room for room in rooms if room.id in large]
         return Listing(rooms, partial(room_shown, addins=self._desk.addins))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,7 @@ from pchat.directory.local import LocalDirectory
 from pchat.errors import AdministrationRefused
 from pchat.interfaces import IStore
 from pchat.rooms.room import Room
+from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.shown import Shown
 from pchat.rooms.tree import NodeTree
 from pchat.store.usage import RoomUsage, Usage, count_usage
@@ -35,15 +37,24 @@ class UsageReport:
         directory: Authors.
         tree: Rooms.
         clock: The end of the time that is looked at.
+        gate: Lets it into the store.
 
     Source: docs/spec/persistent-chat-server.md section 7 (ChatUsageReport).
     """
 
-    def __init__(self, store: IStore, directory: LocalDirectory, tree: NodeTree, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        store: IStore,
+        directory: LocalDirectory,
+        tree: NodeTree,
+        clock: IReactorTime,
+        gate: SearchGate,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._tree = tree
         self._clock = clock
+        self._gate = gate
 
     async def report(self, *, days: int = DAYS, top: int = TOP) -> Shown:
         """Report on the last days.
@@ -59,6 +70,7 @@ class UsageReport:
 
         Raises:
             AdministrationRefused: A number is out of its range.
+            StoreUnavailable: The store is busy with searches.
         """
         for name, value, most in (("days", days, MOST_DAYS), ("top", top, MOST_TOP)):
             if not 1 <= value <= most:
@@ -67,7 +79,7 @@ class UsageReport:
                 )
         now = ticks.from_unix(self._clock.seconds())
         since = now - now % ticks.TICKS_PER_DAY - (days - 1) * ticks.TICKS_PER_DAY
-        usage: Usage = await self._store.read(count_usage, since, now, top)
+        usage: Usage = await self._gate.run(partial(self._store.read, count_usage, since, now, top))
         busy = [entry for entry in usage.rooms if entry.messages]
         silent = sorted((entry for entry in usage.rooms if not entry.messages), key=lambda one: one.last_ts)
         return {

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
+from pchat.errors import StoreError
 from pchat.sip.dialog import info_payload
 from pchat.store.topics import trim_hits
 from pchat.xccos.topic_writer import hit
@@ -38,6 +38,8 @@ Caught = Mapping[int, tuple[str, ...]]
 NOTHING: Caught = {}
 #: New hits of a user after which the store is asked to forget his oldest.
 TRIM_AFTER = 100
+#: Users of one transaction: less than a tenth of a second, in which no post is committed.
+TRIM_AT_ONCE = 50
 
 
 class TopicHits:
@@ -74,6 +76,7 @@ class TopicHits:
         self._blocks = blocks
         self._envelope_ids = envelope_ids
         self._since_trimmed: Counter[int] = Counter()
+        self._trimming = False
 
     # -- before the commit
 
@@ -141,18 +144,23 @@ class TopicHits:
 
     def sweep(self) -> None:
         """Have the store forget the oldest hits of those who got many since it last did."""
-        full = [user_id for user_id, count in self._since_trimmed.items() if count >= TRIM_AFTER]
-        if not full:
-            return
-        for user_id in full:
-            del self._since_trimmed[user_id]
-        trimmed: Deferred[None] = self._store.write(trim_hits, full)
-        trimmed.addErrback(self._not_trimmed, full)
+        if not self._trimming:
+            ensureDeferred(self._trim())
 
-    def _not_trimmed(self, failure: Failure, users: list[int]) -> None:
-        # With the next sweep; until then there are a few too many.
-        self._since_trimmed.update(dict.fromkeys(users, TRIM_AFTER))
-        log.warn("old topic hits are kept for now: {error}", error=str(failure.value))
+    async def _trim(self) -> None:
+        self._trimming = True
+        full = [user_id for user_id, count in self._since_trimmed.items() if count >= TRIM_AFTER]
+        try:
+            for start in range(0, len(full), TRIM_AT_ONCE):
+                some = full[start : start + TRIM_AT_ONCE]
+                counted = {user_id: self._since_trimmed[user_id] for user_id in some}
+                await self._store.write(trim_hits, some)
+                self._since_trimmed.subtract(counted)
+        except StoreError as error:
+            # With the next sweep; until then there are a few too many.
+            log.warn("old topic hits are kept for now: {error}", error=str(error))
+        finally:
+            self._trimming = False
 
 
 def _send(session: ChatSession, payload: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.errors import AdministrationRefused
@@ -39,6 +40,18 @@ class UsageTests(SynchronousTestCase):
         """Ask for the report."""
         found: dict[str, Any] = now_or_never(self.world.administration.usage.report(**wanted))
         return found
+
+    def test_waits_for_its_turn(self) -> None:
+        """Reports and searches share one reader of the store, so that joins find the other one."""
+        searching: Deferred[None] = Deferred()
+        ensureDeferred(self.world.administration.searches.run(lambda: searching))
+        report = ensureDeferred(self.world.administration.usage.report())
+        rooms = ensureDeferred(self.world.administration.rooms.find_rooms(exceeds_mb=0))
+        self.assertNoResult(report)
+        self.assertNoResult(rooms)
+        searching.callback(None)
+        self.assertEqual(self.successResultOf(report)["messages"], 0)
+        self.assertEqual(list(self.successResultOf(rooms)), [])
 
     def test_who_and_where(self) -> None:
         """Rooms and authors are counted, the busiest first; a room without a message is silent."""

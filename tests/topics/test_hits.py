@@ -271,6 +271,20 @@ class Bounds(TopicCase):
         self.assertEqual([chat_id for _, _, chat_id, _, _ in self.rows("topic_hits")], [3, 4, 5])
         self.assertEqual(self.listed(self.bob), ["Bob 4", "Bob 3", "Bob 2"])
 
+    def test_many_users_in_pieces(self) -> None:
+        """Not more than some users' hits are gone through in one transaction, so that posts go on between."""
+        with (
+            mock.patch.object(hits, "TRIM_AFTER", 1),
+            mock.patch.object(hits, "TRIM_AT_ONCE", 1),
+            mock.patch.object(topics, "HITS_PER_USER", 1),
+        ):
+            follow(self.world.person("carol"), self.lobby)
+            for number in range(2):
+                self.alice.post(self.lobby, f"Bob and Carol {number}")
+                self.world.clock.advance(1)
+            self.world.parts.sweep()
+        self.assertEqual([chat_id for _, _, chat_id, _, _ in self.rows("topic_hits")], [2, 2])
+
     def test_read_hits_are_forgotten(self) -> None:
         """What was read takes no room among those that are kept."""
         for number in range(3):
