@@ -21,7 +21,6 @@ VERSION = bytes.fromhex("0501280a0000000f")
 AV_TIMESTAMP = 7
 SEQUENCE = bytes.fromhex("64000000")
 """Sequence number 100 in every message. Source: docs/spec/sip-sign-in.md section 4.2."""
-_FIELDS_AT = 12
 _PAYLOAD_AT = 72
 
 

@@ -120,17 +120,3 @@ async def messages_between(
         (room_id, first_id, last_id),
     )
     return [StoredMessage._make(row) for row in rows]
-
-
-async def volumes(txn: ITransaction) -> dict[int, tuple[int, int]]:
-    """Tell how much history each room has; this reads all of it and is for reports.
-
-    Returns:
-        For each room with messages, how many there are and the characters of their texts and formatting.
-    """
-    rows = await txn.gather(
-        ("room_id", "messages", "characters"),
-        "select room_id, count(*) as messages, sum(length(chat) + coalesce(length(rtf), 0)) as characters "
-        "from messages group by room_id",
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}

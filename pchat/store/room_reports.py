@@ -9,7 +9,7 @@ from attrs import frozen
 from pchat.interfaces import ITransaction
 
 # Characters and bytes differ, and a size in megabytes is one of bytes.
-_BYTES = "coalesce(sum(length(cast(chat as blob)) + coalesce(length(cast(rtf as blob)), 0)), 0)"
+_BYTES = "coalesce(sum(octet_length(chat) + coalesce(octet_length(rtf), 0)), 0)"
 
 
 @frozen

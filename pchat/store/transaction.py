@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ FORBIDDEN_STATEMENTS = frozenset(
 #: Source: SQLite, "Result and Error Codes", section 3.
 UNAVAILABLE_CODES = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26})
 READONLY = 8
+#: A function of standard SQL that SQLite has only since 3.43.
+_OCTET_LENGTH = re.compile(r"\boctet_length\((\w+)\)")
 
 
 class ConstraintError(StoreError):
@@ -60,7 +63,7 @@ def own_error(error: Exception) -> Exception:
 
 @lru_cache(maxsize=1024)
 def sqlite_sql(sql: str) -> str:
-    """Turn ``%s`` into SQLite's ``?``.
+    """Turn ``%s`` into SQLite's ``?``, and ``octet_length`` of a column into what every SQLite has.
 
     Args:
         sql: One statement of a body.
@@ -77,7 +80,7 @@ def sqlite_sql(sql: str) -> str:
     words = sql.split(None, 1)
     if not words or words[0].lower().rstrip(";") in FORBIDDEN_STATEMENTS:
         raise OurError(f"not for a transaction body: {sql}")
-    return converted
+    return _OCTET_LENGTH.sub(r"length(cast(\1 as blob))", converted)
 
 
 class DirectTransaction:

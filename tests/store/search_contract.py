@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pchat.store.indexing import forget_words, remove_messages, replace_messages
-from pchat.store.messages import StoredMessage, last_messages, volumes
+from pchat.store.messages import StoredMessage, last_messages
 from pchat.store.search import Found, HistoryQuery, find_messages
 from pchat.ticks import from_unix
 from pchat.words import Mode, WordQuery, matches, parse_query
@@ -193,12 +193,6 @@ class SearchContract(SearchCase):
             found = self.find(words=words)
             self.assertEqual((found[1].total, found[2].total), (0, 1))
         self.assertEqual(len(self.all_of(1)), 3)
-
-    def test_volumes(self) -> None:
-        """Administrators see how much a room holds."""
-        self.post("four", "北京")
-        self.post("x", room_id=2)
-        self.assertEqual(self.result_of(self.store.read(volumes)), {1: (2, 6), 2: (1, 1)})
 
 
 class SearchTruthContract(SearchCase):
