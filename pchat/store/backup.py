@@ -10,10 +10,18 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from tempfile import mkstemp
 
 from pchat.errors import OperatorError
-from pchat.store.lock import StoreLock, open_private
-from pchat.store.schema import StoreVersion, check_domain, find_steps, missing_steps, sqlite_version
+from pchat.store.lock import StoreLock
+from pchat.store.schema import (
+    StoreVersion,
+    check_domain,
+    check_objects,
+    find_steps,
+    missing_steps,
+    sqlite_version,
+)
 
 #: Pages copied between two reports of progress: some milliseconds of work.
 PAGES = 1_000
@@ -44,9 +52,8 @@ def back_up(store: Path, target: Path, progress: Progress) -> int:
         raise OperatorError(f"{store}: there is no store to copy")
     if target.exists():
         raise OperatorError(f"{target} exists already; choose another name")
-    beside = target.with_name(target.name + ".part")
+    beside = _new_file(target, ".part")
     try:
-        os.close(open_private(beside))
         with closing(_read_only(store)) as source, closing(sqlite3.connect(beside)) as copy:
             # Without a moment of its own the copy would begin anew with every write of the server.
             source.execute("begin")
@@ -90,13 +97,15 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
         raise OperatorError(f"{source}: there is no such file")
     lock = StoreLock(store)
     lock.take()
-    beside = store.with_name(store.name + ".restoring")
+    beside: Path | None = None
     try:
         _check(source, domain)
-        os.close(open_private(beside))
+        beside = _new_file(store, ".restoring")
         with closing(_read_only(source)) as found, closing(sqlite3.connect(beside)) as copy:
             found.backup(copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
         _sync(beside)
+        # Once more: the file may have been another one a moment ago.
+        _check(beside, domain)
         kept = _put_aside(store, stamp)
         beside.replace(store)
         _sync(store.parent)
@@ -104,8 +113,23 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
     except (sqlite3.Error, OSError) as error:
         raise OperatorError(f"{store}: restoring failed: {error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside is not None:
+            beside.unlink(missing_ok=True)
         lock.release()
+
+
+def _new_file(path: Path, ending: str) -> Path:
+    """Make an empty file beside another, ours alone: never one that was there, nor what a link leads to.
+
+    Raises:
+        OperatorError: It cannot be made.
+    """
+    try:
+        descriptor, name = mkstemp(ending, f"{path.name}.", path.parent)
+    except OSError as error:
+        raise OperatorError(f"{path.parent}: {error.strerror}") from error
+    os.close(descriptor)
+    return Path(name)
 
 
 def _put_aside(store: Path, stamp: str) -> Path | None:
@@ -139,6 +163,7 @@ def _check(path: Path, domain: str | None = None) -> StoreVersion:
             told = connection.execute("pragma quick_check(1)").fetchone()[0]
             if domain is not None:
                 check_domain(connection, domain)
+                check_objects(connection, find_steps("sqlite"))
     except sqlite3.Error as error:
         raise OperatorError(f"{path} is no chat store: {error}") from error
     if told != "ok" or found.version == 0:

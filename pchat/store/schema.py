@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from importlib.resources import files
 
 from attrs import frozen
@@ -123,8 +124,54 @@ def sqlite_version(connection: sqlite3.Connection) -> StoreVersion:
         return StoreVersion(0, 0)
     if "store_info" not in tables:
         raise OperatorError("the file is a database, but not a chat store")
-    version, compat = connection.execute("select version, compat from store_info").fetchone()
-    return StoreVersion(version, compat)
+    numbers = connection.execute("select version, compat from store_info").fetchone()
+    if numbers is None or not all(isinstance(number, int) and number > 0 for number in numbers):
+        raise OperatorError("the file is damaged: it does not tell the version of its schema")
+    return StoreVersion(*numbers)
+
+
+def check_objects(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    """Refuse a store whose tables are not those that our steps make, or that has more than these.
+
+    A trigger that somebody put into a file would run with every change of the server that opens it: it could
+    take entries from the audit log as they are written.
+
+    Args:
+        connection: Of a store that is not empty.
+        steps: All steps that this program knows.
+
+    Raises:
+        OperatorError: Something is missing, changed or not ours, or the store is newer than this program.
+    """
+    version = sqlite_version(connection).version
+    if version > len(steps):
+        raise OperatorError(
+            f"the store has schema version {version}, and this program knows {len(steps)}: "
+            "install a newer release"
+        )
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:
+        upgrade_sqlite(ours, steps[:version])
+        expected = _objects(ours)
+    found = _objects(connection)
+    for kind, name in sorted(expected.keys() | found.keys()):
+        known, there = (objects.get((kind, name), "") for objects in (expected, found))
+        if known != there:
+            what = (
+                "is missing" if there == "" else "does not belong there" if known == "" else "is another one"
+            )
+            raise OperatorError(f"the file is no chat store as it should be: its {kind} {name} {what}")
+
+
+def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str | None]:
+    """Tell the definition of each table, index, view and trigger, by kind and name."""
+    # How the tables behind a virtual one are written differs between releases of SQLite; their names do not.
+    shadows = {
+        row[0] for row in connection.execute("select name from pragma_table_list where type = 'shadow'")
+    }
+    rows = connection.execute(
+        "select type, name, sql from sqlite_master where name not like 'sqlite~_%' escape '~'"
+    )
+    return {(kind, name): None if name in shadows else sql for kind, name, sql in rows}
 
 
 def check_domain(connection: sqlite3.Connection, domain: str) -> None:

@@ -22,8 +22,8 @@ from tests.store.support import make_rooms, new_message
 STAMP = "20261122T120000Z"
 
 
-class Copies(SynchronousTestCase):
-    """A store on disk, its copies, and what can be wrong with them."""
+class CopyCase(SynchronousTestCase):
+    """A store on disk with one message, and the place of its copy."""
 
     def setUp(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pchat-"))
@@ -61,6 +61,10 @@ class Copies(SynchronousTestCase):
 
     def restore(self) -> Path | None:
         return restore(self.copy, self.path, "example.com", self.progress, STAMP)
+
+
+class Copies(CopyCase):
+    """Copies that are made and put back, and what can be wrong with them."""
 
     def test_a_copy_while_the_server_writes(self) -> None:
         """The copy is one moment of the store, private, whole, in one file; the store goes on."""

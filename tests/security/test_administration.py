@@ -28,7 +28,7 @@ class UnreadTransport(StringTransport):
 
     def take(self) -> int:
         """Let the peer take all; return how many answers it took."""
-        answers = self.value().count(b"HTTP/1.1 200 OK")
+        answers: int = self.value().count(b"HTTP/1.1 200 OK")
         self.clear()
         producer: Any = self.producer
         producer.resumeProducing()
