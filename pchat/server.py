@@ -36,6 +36,7 @@ from pchat.interfaces import IStore, Random
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.blocks import Blocks
+from pchat.rooms.command_turns import CommandTurns
 from pchat.rooms.consequences import Consequences
 from pchat.rooms.eligible import Eligible
 from pchat.rooms.history import History
@@ -225,7 +226,7 @@ class Parts:
         )
         families = [
             ServerCommands(info, tree, settings, clock),
-            Search(tree, access, settings, blocks, base.directory, self.rosters, states),
+            Search(tree, access, settings, blocks, base.directory, self.rosters, states, clock),
             self.membership,
             RosterQuery(tree, access, settings, self.rosters, blocks),
             Management(
@@ -253,6 +254,7 @@ class Parts:
             envelope_ids,
             self.host,
             XmlLimits(body_bytes=limits.body_bytes),
+            CommandTurns(clock),
         )
         self.message_notices = MessageNotices(self.rosters, self.feeds, blocks, base.directory, envelope_ids)
         self.consequences = Consequences(access, settings, self.rosters, self.membership, notices, self.feeds)

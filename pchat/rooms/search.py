@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
 from pchat.rooms.names import fold
 from pchat.rooms.room import Role
 from pchat.xccos.codes import ResponseCode
@@ -19,6 +22,8 @@ from pchat.xccos.search_commands import Match, RoomSearch
 from pchat.xccos.writer import limit_exceeded
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
     from pchat.rooms.access import Access
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Tells whether a room is one of those sought.
 Criterion = Callable[["Room"], bool]
+#: Rooms that a search looks at in one turn of the reactor: some milliseconds, or tens for many words.
+SLICE = 5_000
 _UNTOLD: Mapping[int, ReadState] = {}
 _ROLES = {"BYMEMBER": Role.MEMBER, "BYMANAGER": Role.MANAGER}
 
@@ -51,6 +58,7 @@ class Search:
         directory: People by address.
         rosters: Who is in which room.
         states: Counts what is unread.
+        clock: The reactor's time, for pauses in long searches.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Search:
         directory: LocalDirectory,
         rosters: Rosters,
         states: ReadStates,
+        clock: IReactorTime,
     ) -> None:
         self._tree = tree
         self._access = access
@@ -70,22 +79,44 @@ class Search:
         self._directory = directory
         self._rosters = rosters
         self._states = states
+        self._clock = clock
 
     async def cmd_chansrch(self, session: ChatSession, command: Command, wish: RoomSearch) -> None:
         """Answer ``cmd:chansrch``: rooms that fit every criterion and that the asker may see."""
-        sought = self._criterion(session.user, wish)
         if wish.disabled:
             # F-14: nobody finds a disabled room, but its managers can ask which of theirs are.
+            sought = self._criterion(session.user, wish)
             managed = self._access.rooms_of(session.user, Role.MANAGER, self._tree, disabled=True)
-            found = (room for room in sorted(managed, key=_name) if sought(room) and _fits(room, wish))
+            found = [room for room in sorted(managed, key=_name) if sought(room) and _fits(room, wish)]
         else:
-            sees = self._access.sight(session.user)
-            found = (
-                room
-                for room in self._tree.rooms_by_name()
-                if sought(room) and _fits(room, wish) and sees(room)
-            )
+            found = await self._findable(session.user, wish)
         self._answer(session, command, found, wish.max_results)
+
+    async def _findable(self, user: Principal, wish: RoomSearch) -> list[Room]:
+        """Go through all rooms piece by piece; one more than is wanted tells that there are more."""
+        most = self._most(wish.max_results) + 1
+        rooms = self._tree.rooms_by_name()
+        found: list[Room] = []
+        # Other kinds know their rooms beforehand, which takes longer than to go through all of them.
+        slice_ = SLICE if wish.qtype == "BYNAME" else max(len(rooms), 1)
+        for start in range(0, len(rooms), slice_):
+            if start:
+                pause: Deferred[None] = deferLater(self._clock, 0, lambda: None)
+                await pause
+            # Made anew for each piece, and what was found before is looked at once more: rights may have
+            # gone meanwhile, and rooms too.
+            fits = self._fitting(user, wish)
+            found = [*filter(fits, found)]
+            found += islice(filter(fits, rooms[start : start + slice_]), most - len(found))
+            if len(found) == most:
+                break
+        return found
+
+    def _fitting(self, user: Principal, wish: RoomSearch) -> Criterion:
+        """Make what tells the rooms sought that a user may see now."""
+        sought, sees = self._criterion(user, wish), self._access.sight(user)
+        known = self._tree.room_by_id
+        return lambda room: sought(room) and _fits(room, wish) and sees(room) and known(room.id) is room
 
     async def cmd_getassociations(self, session: ChatSession, command: Command, wish: Associations) -> None:
         """Answer ``cmd:getassociations``: rooms the asker is a member, or a manager, of."""
@@ -147,7 +178,7 @@ class Search:
 
 def _by_text(wish: RoomSearch) -> Criterion:
     whole = fold(wish.criteria.strip())
-    words = [whole] if wish.match is Match.PHRASE else whole.split()
+    words = [whole] if wish.match is Match.PHRASE else list(dict.fromkeys(whole.split()))
     if len(words) <= 1:
         text = words[0] if words else ""
         if wish.extended:
@@ -156,9 +187,9 @@ def _by_text(wish: RoomSearch) -> Criterion:
     enough = all if wish.match is Match.ALL else any
     if wish.extended:
         return lambda room: enough(
-            [word in room.name_folded or word in room.description_folded for word in words]
+            word in room.name_folded or word in room.description_folded for word in words
         )
-    return lambda room: enough([word in room.name_folded for word in words])
+    return lambda room: enough(word in room.name_folded for word in words)
 
 
 def _fits(room: Room, wish: RoomSearch) -> bool:

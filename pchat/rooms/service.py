@@ -21,6 +21,7 @@ from pchat.xccos.writer import EnvelopeIds
 
 if TYPE_CHECKING:
     from pchat.directory.people import Principal
+    from pchat.rooms.command_turns import CommandTurns
     from pchat.rooms.membership import Membership
     from pchat.rooms.posting import Posting
     from pchat.sip.dialog import Dialog
@@ -73,6 +74,7 @@ class ChannelService:
         envelope_ids: Numbers of our envelopes.
         source: Our host name, for diagnostics.
         xml_limits: What an envelope may be.
+        turns: Shares the server among users.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class ChannelService:
         envelope_ids: EnvelopeIds,
         source: str,
         xml_limits: XmlLimits,
+        turns: CommandTurns,
     ) -> None:
         self.sessions = sessions
         self.posting = posting
@@ -91,6 +94,7 @@ class ChannelService:
         self.source = source
         self.xml_limits = xml_limits
         self._membership = membership
+        self._turns = turns
         self._operations: dict[str, Operation] = {
             name.removeprefix(_PREFIX): getattr(family, name)
             for family in families
@@ -115,9 +119,15 @@ class ChannelService:
         operation = self._operations.get(command.name)
 
         async def answered() -> None:
-            if operation is None:
-                raise CommandRefused(ResponseCode.ERROR_MSG_NOT_SUPPORTED, command.name[:40])
-            await operation(session, command, read_command(command))
+            await self._turns.begin(session.user.id)
+            try:
+                if session.ended:
+                    return
+                if operation is None:
+                    raise CommandRefused(ResponseCode.ERROR_MSG_NOT_SUPPORTED, command.name[:40])
+                await operation(session, command, read_command(command))
+            finally:
+                self._turns.end(session.user.id)
 
         def failed(failure: Failure) -> None:
             error = failure.value

@@ -87,13 +87,17 @@ class ChatSession:
             return
         if posts:
             self.queue.add(
-                lambda: self._post(request, posts[0]), is_post=True, dropped=lambda: self._too_late(request)
+                lambda: self._post(request, posts[0]),
+                is_post=True,
+                dropped=lambda: self._too_late(request),
+                size=len(request.body),
             )
             return
         self.dialog.connection.respond(request, request.response(200))
         for item in envelope.items:
             if isinstance(item, Command):
-                self._enqueue(item)
+                # Each of them keeps the whole document.
+                self._enqueue(item, len(request.body))
 
     def dialog_ended(self, reason: str) -> None:
         """Leave all rooms."""
@@ -104,8 +108,8 @@ class ChatSession:
 
     # -- running
 
-    def _enqueue(self, command: Command) -> None:
-        self.queue.add(lambda: self._run(command), is_post=False)
+    def _enqueue(self, command: Command, size: int) -> None:
+        self.queue.add(lambda: self._run(command), is_post=False, size=size)
 
     def _run(self, command: Command) -> Deferred[None]:
         if self.ended:

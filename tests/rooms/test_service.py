@@ -122,6 +122,7 @@ class Commands(Case):
         self.assertEqual(transport.producerState, "paused")
         while self.world.store.waiting:
             self.world.store.go()
+            self.world.clock.advance(0)
         self.assertEqual(transport.producerState, "producing")
         self.assertEqual(len([one for one in self.alice.hear() if one.get("id") == "rpl:bccontext"]), 70)
 
