@@ -41,7 +41,7 @@ def from_iso(text: str) -> int:
     """Read ISO 8601, with any number of fraction digits; without a zone it is UTC.
 
     Raises:
-        ValueError: The text is no date and time.
+        ValueError: The text is no date and time, or its zone leads out of the years 1 to 9999.
     """
     head, dot, tail = text.strip().partition(".")
     digits = tail[: len(tail) - len(tail.lstrip("0123456789"))] if dot else ""
@@ -49,7 +49,10 @@ def from_iso(text: str) -> int:
     stamp = datetime.fromisoformat(head + zone)
     if stamp.tzinfo is None:
         stamp = stamp.replace(tzinfo=UTC)
-    whole = int(stamp.timestamp())
+    try:
+        whole = int(stamp.astimezone(UTC).timestamp())
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
     return UNIX_EPOCH + whole * TICKS_PER_SECOND + int((digits + "0000000")[:7])
 
 

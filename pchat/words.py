@@ -171,7 +171,25 @@ def _is_alone(word: str) -> bool:
     return len(word) == 1 and _UNSPACED.match(word) is not None
 
 
-def matches(message: str | Cut, query: WordQuery) -> bool:
+@frozen
+class Line:
+    """A text made ready to be compared with many queries.
+
+    Args:
+        text: Its words, with a blank before and after each.
+        extras: As in `Cut`.
+    """
+
+    text: str
+    extras: frozenset[str]
+
+    @classmethod
+    def of(cls, found: Cut) -> Line:
+        """Make it of a text that was cut."""
+        return cls(f" {' '.join(found.words)} ", frozenset(found.extras))
+
+
+def matches(message: str | Cut | Line, query: WordQuery) -> bool:
     """Tell whether a message is found: the truth that every engine's index is held to.
 
     Args:
@@ -181,15 +199,15 @@ def matches(message: str | Cut, query: WordQuery) -> bool:
     terms = query.terms if query.cased is None else query.cased
     if isinstance(message, str):
         message = cut(message, keep_case=query.cased is not None)
-    line = f" {' '.join(message.words)} "
-    found = (_term_found(line, message.extras, term) for term in terms)
+    line = message if isinstance(message, Line) else Line.of(message)
+    found = (_term_found(line, term) for term in terms)
     return bool(terms) and (any(found) if query.any_term else all(found))
 
 
-def _term_found(line: str, extras: list[str], term: Term) -> bool:
+def _term_found(line: Line, term: Term) -> bool:
     phrase = " " + " ".join(term.words)
-    if term.after and term.after not in extras:
+    if term.after and term.after not in line.extras:
         return False
     if not term.prefix:
-        return phrase + " " in line
-    return phrase in line or (len(term.words) == 1 and term.words[0] in extras)
+        return phrase + " " in line.text
+    return phrase in line.text or (len(term.words) == 1 and term.words[0] in line.extras)

@@ -128,6 +128,8 @@ class History:
         messages = await self._store.read(last_messages, room.id, count) if room.logged else []
         [piece.messages] = that_fit([messages[::-1]])
         await self._record(session, answers, {"query": "context", "limit": count}, newest_first=True)
+        # Another one, and empty, if the room has lost its history meanwhile.
+        [piece] = answers.pieces.values()
         shown = self._described(room, piece.shown(reverse=True))
         session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.with_messages(room, shown))
 

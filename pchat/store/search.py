@@ -20,8 +20,10 @@ from pchat.words import WordQuery, matches
 
 #: Hits that one search looks at; then it tells that there may be more.
 LOOKS = 50_000
-#: Hits of one statement, at most.
-STEP = 5_000
+#: Characters of texts that one search looks at again because case matters: under a second of work.
+LOOKS_CHARACTERS = 4_000_000
+#: Hits of one statement, at most; fewer if their texts come with them.
+STEP, STEP_OF_TEXTS = 5_000, 250
 #: Rooms with a smaller part of all messages than one in so many are looked for by themselves.
 QUIET = 50
 #: Rooms that are looked for by themselves, at most; the limits of engines on one statement are near.
@@ -103,6 +105,7 @@ class _Search:
         self._query = query
         self._rooms = {room_id: _Room() for room_id in query.rooms}
         self._chosen: list[tuple[int, int]] = []  # room, chat id
+        self._characters = 0
 
     async def run(self) -> dict[int, Found]:
         query = self._query
@@ -123,23 +126,27 @@ class _Search:
     async def _read(self) -> None:
         """Read hits until it is known which messages are given, and whether there are more."""
         query, looks = self._query, 0
+        cased = query.words is not None and query.words.cased is not None
         spans = await rooms_spans(self._txn, query.rooms)
         quiet = await self._are_quiet(spans)
         first, last = await self._rows(spans)
-        step = min(query.most, query.limit * len(query.rooms)) + 1
+        most_at_once = STEP_OF_TEXTS if cased else STEP
+        step = min(min(query.most, query.limit * len(query.rooms)) + 1, most_at_once)
         while True:
             waiting = [span for span in spans if len(self._rooms[span.room_id].hits) <= query.limit]
             rows = await self._hits(waiting, (first, last), step, quiet=quiet)
             self._take(rows)
             looks += len(rows)
+            if cased:
+                self._characters += sum(len(row[-1]) for row in rows)
             if len(rows) < step:
                 for span in waiting:
                     self._rooms[span.room_id].done = True
                 break
-            if len(self._chosen) > query.most or looks >= LOOKS:
+            if len(self._chosen) > query.most or looks >= LOOKS or self._characters >= LOOKS_CHARACTERS:
                 break
             first, last = (first, rows[-1][0] - 1) if query.newest_first else (rows[-1][0] + 1, last)
-            step = STEP
+            step = most_at_once
         for room_id in set(query.rooms) - {span.room_id for span in spans}:
             self._rooms[room_id].done = True
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Se
 from typing import Generic, NamedTuple, TypeVar
 
 from pchat.topics.definition import phrase_query
-from pchat.words import Cut, cut, matches
+from pchat.words import Cut, Line, WordQuery, cut, matches
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -87,24 +87,30 @@ class _Watched(NamedTuple):
 
 
 class Message:
-    """A message that is looked at by many filters: cut once, each phrase looked for once."""
+    """A message that is looked at by many filters: cut once, each phrase looked for once.
+
+    Its ``index_keys`` are everything under which a phrase that it holds may stand in the index.
+    """
 
     def __init__(self, author_id: int, text: str) -> None:
         self.author_id = author_id
-        self._cut = cut(text)
+        found = cut(text)
+        self.index_keys = index_keys(found)
+        self._line = Line.of(found)
         self._found: dict[str, bool] = {}
-
-    def index_keys(self) -> set[str]:
-        """Tell everything under which a phrase that it holds may stand in the index."""
-        return index_keys(self._cut)
 
     def holds(self, phrase: str) -> bool:
         """Tell whether a phrase is in the text."""
         found = self._found.get(phrase)
         if found is None:
             query = phrase_query(phrase)
-            found = self._found[phrase] = query is not None and matches(self._cut, query)
+            found = self._found[phrase] = query is not None and self._matches(query)
         return found
+
+    def _matches(self, query: WordQuery) -> bool:
+        # Nearly all phrases that are asked for have a word that is not there: the text is not gone through.
+        words = query.terms[0].words
+        return self.index_keys.issuperset(words) and matches(self._line, query)
 
     def caught_by(self, wish: Filter) -> bool:
         """Tell whether a filter catches it."""
@@ -173,7 +179,7 @@ class FilterIndex:
             The GUIDs of the feeds that catch it, by user.
         """
         message = Message(author_id, text)
-        candidates = self._by_author.users({author_id}) | self._by_word.users(message.index_keys())
+        candidates = self._by_author.users({author_id}) | self._by_word.users(message.index_keys)
         found = {}
         for user_id in candidates:
             if listens(user_id):
