@@ -211,6 +211,8 @@ class ChangeDesk:
         self.settings = settings
         #: Held from the decision to the end of the telling: decisions never see half a change.
         self.lock = DeferredLock()
+        #: Tells whether somebody who was let in is still to be obeyed.
+        self.obeys: Callable[[str], bool] = lambda actor: True
         self._clock = clock
         self._random = random
         self._observers: list[Any] = []
@@ -222,6 +224,17 @@ class ChangeDesk:
     def stamp(self, actor: str) -> Stamp:
         """Tell who changes something now."""
         return Stamp(actor, ticks.from_unix(self._clock.seconds()))
+
+    def check_actor(self, actor: str) -> None:
+        """Refuse a change of somebody who lost his rights while it waited for others.
+
+        Raises:
+            AdministrationRefused: He asked with a token that is good for nothing by now.
+        """
+        if not self.obeys(actor):
+            raise AdministrationRefused(
+                ResponseCode.ERROR_PERMISSION, "the token has expired or was revoked meanwhile"
+            )
 
     def new_guid(self) -> str:
         """Make a GUID in lower case, as it is stored and shown."""
@@ -264,9 +277,11 @@ class ChangeDesk:
             args: Values for it.
 
         Raises:
-            AdministrationRefused: A rule that only the store can check, or somebody else was faster.
+            AdministrationRefused: A rule that only the store can check, somebody else was faster, or
+                the actor is not obeyed any more.
             StoreUnavailable: Nothing was changed.
         """
+        self.check_actor(actor)
         change = ChangeKey(self.tree.revision, subject.kind, subject.number)
         stamp = self.stamp(actor)
         committed: Committed | None = await self.store.write(

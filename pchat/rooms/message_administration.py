@@ -238,6 +238,7 @@ class MessageAdministration:
         if not messages:
             return 0
         desk = self._desk
+        desk.check_actor(actor)
         stamp = desk.stamp(actor)
         events = {message.chat_id: self._event(actor, room, removal, message) for message in messages}
         piece = Piece(room.id, removal.action, room.uri, removal.asked, events, removal.replacement)
@@ -278,6 +279,7 @@ class MessageAdministration:
 
     async def _record_search(self, actor: str, asked: Shown, hits: Sequence[Hit]) -> None:
         desk = self._desk
+        desk.check_actor(actor)
         stamp = desk.stamp(actor)
         seen: dict[int, list[int]] = {}
         rooms = {room.id: room for _, room in hits}

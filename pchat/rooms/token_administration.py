@@ -67,6 +67,7 @@ class TokenAdministration:
         self._random = random
         self._tokens: dict[str, TokenRecord] = {}
         self._by_verifier: dict[bytes, TokenRecord] = {}
+        desk.obeys = self._obeys
 
     async def load(self) -> None:
         """Read all tokens from the store."""
@@ -100,6 +101,13 @@ class TokenAdministration:
     def list_tokens(self) -> list[Shown]:
         """List all tokens, without their secrets, in the order in which they were made."""
         return [self._shown(token) for token in self._tokens.values()]
+
+    def _obeys(self, actor: str) -> bool:
+        kind, _, name = actor.partition(":")
+        if kind != "token":
+            return True
+        token = self._tokens.get(name)
+        return token is not None and self._state(token) == "active"
 
     def _state(self, token: TokenRecord) -> str:
         if token.revoked_on is not None:

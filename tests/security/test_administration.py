@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from pchat.admin.api import Reply
+from pchat.admin.routes import Caller
 from tests.web.test_api import LIMITS, WebCase
 
 #: What a TCP transport keeps before it asks its producer to pause.
@@ -66,3 +70,105 @@ class UnreadAnswers(WebCase):
         self.assertTrue(self.transport.disconnecting)
         self.clock.advance(15)
         self.assertTrue(self.transport.aborted)
+
+
+class RevokedMeanwhile(WebCase):
+    """Somebody asks with a stolen token while its owner revokes it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.administration = self.asker.parts.administration
+        self.thief = self.caller(self.make("stolen", "tokens", "people", "messages"))
+        self.good = self.asker.good
+        self.good("POST", "categories", {"name": "Work", "allowed_members": ["example.com"]})
+        self.good("POST", "rooms", {"name": "Ops", "category": "Work"})
+
+    def caller(self, secret: str) -> Caller:
+        """Let a token in."""
+        found = self.administration.tokens.find(secret)
+        assert found is not None
+        return Caller(f"token:{found[0]}", found[1])
+
+    def steal(self, method: str, path: str, body: dict[str, Any] | None = None) -> Deferred[Reply]:
+        """Ask with the stolen token, which was let in a moment ago."""
+        return self.asker.api.reply(method, f"/api/v1/{path}", body, self.thief)
+
+    def test_a_change_that_waits(self) -> None:
+        """What waited behind the revocation changes nothing: above all it makes no other token."""
+        lock = self.administration.tokens._desk.lock
+        self.successResultOf(lock.acquire())
+        revoked = self.administration.tokens.revoke_token("local:owner", "stolen")
+        waiting = Deferred.fromCoroutine(revoked)
+        asked = [
+            self.steal("POST", "tokens", {"name": "mine", "scopes": ["tokens"]}),
+            self.steal("POST", "users", {"uri": "mine@example.com"}),
+        ]
+        lock.release()
+        self.successResultOf(waiting)
+        for answer in map(self.successResultOf, asked):
+            self.assertEqual("permission", answer.value["code"])
+            self.assertIn("revoked meanwhile", answer.value["detail"])
+        self.assertEqual({"ci", "stolen"}, {token["name"] for token in self.good("GET", "tokens")})
+        self.assertEqual([], self.good("GET", "users"))
+
+    def test_a_search_that_waits(self) -> None:
+        """Searches wait for each other; what a revoked token asked for is not shown."""
+        found: Deferred[Any] = Deferred()
+        self.patch(self.administration.messages, "_find", lambda query: found)
+        asked = self.steal("GET", "messages?words=secret")
+        self.good("DELETE", "tokens/stolen")
+        found.callback({})
+        self.assertEqual("permission", self.successResultOf(asked).value["code"])
+
+    def test_an_expired_token_in_its_last_second(self) -> None:
+        """A token is good until its time, not in the very moment of it."""
+        clock = self.administration.tokens._clock
+        clock.advance(365 * 86_400 - 1)
+        self.assertEqual(200, self.successResultOf(self.steal("GET", "tokens")).status)
+        made = self.successResultOf(self.steal("POST", "users", {"uri": "a@example.com"}))
+        self.assertEqual(201, made.status)
+        clock.advance(1)
+        answer = self.successResultOf(self.steal("POST", "users", {"uri": "b@example.com"}))
+        self.assertEqual("permission", answer.value["code"])
+
+
+class Scopes(WebCase):
+    """What a token may do is decided by its scopes, route by route."""
+
+    #: What tells more than that something exists, and the only scope that opens it.
+    GUARDED = {"messages": "messages", "tokens": "tokens", "audit": "audit"}
+
+    def test_every_route_with_every_scope(self) -> None:
+        """A token opens the routes of its scope; with others nothing is looked at."""
+        api = self.asker.api
+        for route in api.routes:
+            path = "/".join("none" if part.startswith("{") else part for part in route.path.split("/"))
+            body: dict[str, Any] | None = {"no such member": 1} if route.fields else None
+            for scope in ("read", "people", "rooms", "messages", "settings", "audit", "tokens"):
+                caller = Caller("token:ci", frozenset({scope}))
+                answer = self.successResultOf(api.reply(route.method, f"/api/v1/{path}", body, caller))
+                opened = scope == route.scope or route.scope == "public"
+                code = answer.value.get("code") if isinstance(answer.value, dict) else None
+                self.assertEqual(opened, code != "insufficient-scope", (route.method, path, scope))
+
+    def test_reading_is_not_reading_everything(self) -> None:
+        """Messages, tokens and the audit log are not among what `read` shows, nor are changes."""
+        for route in self.asker.api.routes:
+            first = route.path.partition("/")[0]
+            if route.scope == "read":
+                self.assertEqual("GET", route.method, route.path)
+                self.assertNotIn(first, self.GUARDED)
+            elif route.method == "GET" and first != "openapi.json":
+                self.assertEqual(self.GUARDED[first], route.scope)
+
+    def test_no_secret_is_read(self) -> None:
+        """No answer, whoever asks, holds a token's text, its hash or a password's."""
+        self.asker.good("POST", "users", {"uri": "alice@example.com", "password": "correct horse 1"})
+        shown = ""
+        for route in self.asker.api.routes:
+            if route.method == "GET" and "{" not in route.path:
+                query = "?category=Work" if route.path == "eligible" else ""
+                shown += json.dumps(self.asker.call("GET", route.path + query)[1])
+        shown += json.dumps(self.asker.good("GET", "users/sip:alice@example.com"))
+        for secret in (self.token, self.token.removeprefix("pchat_"), "correct horse", "verifier", "nt_hash"):
+            self.assertNotIn(secret, shown)
