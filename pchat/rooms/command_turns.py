@@ -62,6 +62,7 @@ class CommandTurns:
         line = self._lines[user_id]
         line.running -= 1
         self._advance(line)
+        self._forget_if_idle(user_id, line)
 
     def _advance(self, line: _Line) -> None:
         while line.may_begin():
@@ -77,5 +78,9 @@ class CommandTurns:
         for user_id, line in list(self._lines.items()):
             line.begun = 0
             self._advance(line)
-            if not line.running and not line.begun:
-                del self._lines[user_id]
+            self._forget_if_idle(user_id, line)
+
+    def _forget_if_idle(self, user_id: int, line: _Line) -> None:
+        # One user's command may have let another's go on, whose line is gone by now, or is a new one.
+        if not line.running and not line.begun and self._lines.get(user_id) is line:
+            del self._lines[user_id]
