@@ -32,7 +32,7 @@ class RoomList(RealClientCase):
         return int(found[-1], 16)
 
     def test_attributes(self) -> None:
-        """Description, number of users, privacy, history, invitations and file posts are those of the room."""
+        """Description, users, privacy, history, invitations and file posts are shown as they are."""
         self.server.ctl(
             *("category", "add", "Rich", "--allow", "example.com"),
             *("--file-upload", "--invitations", "--history"),
