@@ -107,7 +107,7 @@ class NodeTests(ApiCase):
         changed = self.good(
             "PATCH", "categories/work", {"name": "Play", "denied_members": ["alice@example.com"]}
         )
-        self.assertEqual("Play", changed["name"])
+        self.assertEqual(("Play", made["uri"]), (changed["name"], changed["uri"]))
         self.assertEqual(made["allowed_members"], changed["allowed_members"])
         self.assertEqual([{"uri": "sip:alice@example.com", "kind": "user"}], changed["denied_members"])
         emptied = self.good("PATCH", "categories/Play", {"denied_members": []})
