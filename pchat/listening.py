@@ -30,8 +30,9 @@ from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
 from pchat.config.certificates import check_key_pair
 from pchat.errors import ConfigError, StoreError, StoreInUse
+from pchat.foundation import open_store
 from pchat.ops.process import IChatServer
-from pchat.server import Parts, assemble, open_store
+from pchat.server import Parts, assemble
 from pchat.sip.factory import SipFactory
 from pchat.store.sqlite import SqliteStore
 from pchat.web.api import api_resource
@@ -294,7 +295,7 @@ class ChatServer(Service):
 
     async def _drain(self, parts: Parts) -> None:
         deadline = self._reactor.seconds() + DRAIN_SECONDS
-        while parts.posting.waiting and self._reactor.seconds() < deadline:
+        while parts.channel.posting.waiting and self._reactor.seconds() < deadline:
             pause: Deferred[None] = deferLater(self._reactor, 0.01, lambda: None)
             await pause
 

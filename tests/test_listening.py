@@ -414,7 +414,7 @@ class Stopping(Case):
         """Posts that were taken are committed and answered before the connection ends."""
         server, talker, room, to = yield self.in_a_room()
         answers = [talker.ask("INFO", to=to, body=document(post(room, f"number {n}"))) for n in range(5)]
-        posting = server.parts.posting
+        posting = server.parts.channel.posting
         while not posting.waiting and not answers[0].called:
             yield deferLater(reactor, 0, lambda: None)
         stopped = server.stopService()

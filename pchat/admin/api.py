@@ -50,7 +50,7 @@ DESCRIPTION = "openapi.json"
 
 
 class HasAdministration(Protocol):
-    """What the interface needs of `pchat.server.AdministrationParts`."""
+    """What the interface needs of `pchat.foundation.AdministrationParts`."""
 
     @property
     def administration(self) -> Administration:

@@ -12,11 +12,11 @@ from twisted.internet.defer import ensureDeferred
 from pchat.admin.offline import WallClock, at_once
 from pchat.admin.setup import write_private
 from pchat.config import Config, load_config
+from pchat.foundation import assemble_administration, open_store
 from pchat.interfaces import Random
 from pchat.ops.announcement import DEMO_ACCOUNTS
 from pchat.rooms.administration import Administration
 from pchat.rooms.room import Role
-from pchat.server import assemble_administration, open_store
 
 #: Who did it, in the record of changes.
 ACTOR = "pchatctl init"

@@ -18,7 +18,7 @@ from pchat.admin.routes import Answer, Caller
 from pchat.admin.socket import actor_of
 from pchat.config import Config
 from pchat.errors import OurError
-from pchat.server import assemble_administration, open_store
+from pchat.foundation import assemble_administration, open_store
 from pchat.store import outbox
 from pchat.store.servers import enter
 

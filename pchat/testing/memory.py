@@ -19,7 +19,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from pchat.config import AuthConfig, Config
-from pchat.server import Parts, assemble, open_store
+from pchat.foundation import open_store
+from pchat.server import Parts, assemble
 from pchat.sip.message import Request, Response
 from pchat.sip.stream import MessageStream
 from pchat.store.sqlite import SqliteStore

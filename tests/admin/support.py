@@ -20,7 +20,7 @@ from pchat.admin.offline import at_once
 from pchat.admin.problems import TITLES
 from pchat.admin.session import Session
 from pchat.config import Config
-from pchat.server import AdministrationParts, assemble_administration
+from pchat.foundation import AdministrationParts, assemble_administration
 from pchat.testing.store import counting_random, memory_store
 
 ACTOR = "local:tester"

@@ -15,8 +15,8 @@ from pchat.admin.client import Door, ServerDoor, open_door
 from pchat.admin.offline import OfflineDoor, at_once
 from pchat.config import Config, load_config
 from pchat.errors import OperatorError
+from pchat.foundation import open_store
 from pchat.interfaces import ITransaction
-from pchat.server import open_store
 from pchat.store.lock import StoreLock
 from pchat.store.participants import Participation, joined
 from pchat.store.servers import alive, enter

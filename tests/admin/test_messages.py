@@ -13,10 +13,10 @@ from pchat.admin.offline import OfflineDoor, WallClock, at_once
 from pchat.admin.session import Session
 from pchat.config import Config, load_config
 from pchat.errors import OperatorError
+from pchat.foundation import open_store
 from pchat.interfaces import ITransaction
 from pchat.rooms import message_administration
 from pchat.rooms.message_administration import REPLACEMENT
-from pchat.server import open_store
 from pchat.store.messages import NewMessage
 from tests.admin.support import ApiCase, CommandCase, Terminal
 

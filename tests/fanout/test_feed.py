@@ -195,7 +195,7 @@ class Delivery(SynchronousTestCase):
         self.world.settle(self.bob)
         bodies = {person.requests[-1].body for person in (self.alice, self.bob)}
         self.assertEqual(len(bodies), 1)
-        self.assertEqual(self.world.parts.feeds.deliveries, 2)
+        self.assertEqual(self.world.parts.channel.feeds.deliveries, 2)
         self.assertEqual(self.bob.chats(), ["Grüße – 你好 <ok>"])
 
     def test_one_receiver_in_trouble(self) -> None:
@@ -237,7 +237,7 @@ class Delivery(SynchronousTestCase):
         self.alice.post(self.world.lobby, "last words")
         self.alice.lose()
         self.world.store.go()
-        self.assertEqual(self.world.parts.feeds.deliveries, 0)
+        self.assertEqual(self.world.parts.channel.feeds.deliveries, 0)
         self.world.store.slow.clear()
         reply = self.bob.history(self.world.lobby)
         assert reply is not None
@@ -246,6 +246,6 @@ class Delivery(SynchronousTestCase):
     def test_removed_room(self) -> None:
         """A feed that is forgotten begins anew where its room stands."""
         self.alice.post(self.world.lobby, "one")
-        self.world.parts.feeds.forget(self.world.lobby)
+        self.world.parts.channel.feeds.forget(self.world.lobby)
         self.alice.post(self.world.lobby, "two")
         self.assertEqual(self.bob.chats(), ["one", "two"])

@@ -406,7 +406,7 @@ class Time(Case):
         self.world.server.pass_time(40)
         self.assertTrue(self.alice.closed)
         self.alice.lose()
-        self.assertEqual((len(self.world.parts.dialogs), list(self.world.parts.rosters)), (0, []))
+        self.assertEqual((len(self.world.parts.dialogs), list(self.world.parts.channel.rosters)), (0, []))
 
 
 class Ending(Case):

@@ -29,7 +29,7 @@ class Case(SynchronousTestCase):
 
     def present(self, room: Room | None = None) -> list[str]:
         """Who is in a room as the server's memory has it."""
-        roster = self.world.parts.rosters.find((room or self.lobby).id)
+        roster = self.world.parts.channel.rosters.find((room or self.lobby).id)
         return [] if roster is None else [session.user.name for session in roster.sessions]
 
     def participants(self) -> list[tuple[str, str]]:
@@ -121,7 +121,7 @@ class StoreTroubles(Case):
         """A join that cannot be recorded is refused, leaves no trace, and works once the store is back."""
         self.store.away = {"joined"}
         self.assertEqual(self.settled(self.alice.join(self.lobby)).symbol, "ERROR_DATABASE_CONNECTION")
-        self.assertEqual((self.present(), list(self.world.parts.rosters)), ([], []))
+        self.assertEqual((self.present(), list(self.world.parts.channel.rosters)), ([], []))
         self.store.away.clear()
         self.assertEqual(self.settled(self.alice.join(self.lobby)).code, 200)
         self.assertEqual(self.events(), ["join alice Lobby"])
@@ -143,7 +143,8 @@ class StoreTroubles(Case):
         self.alice.join(self.lobby)
         self.alice.end_dialog()
         self.store.go()
-        self.assertEqual((self.present(), self.participants(), list(self.world.parts.rosters)), ([], [], []))
+        self.assertEqual((self.present(), self.participants()), ([], []))
+        self.assertEqual(list(self.world.parts.channel.rosters), [])
         self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby left"])
 
     def test_removed_while_joining(self) -> None:
@@ -189,13 +190,13 @@ class StoreTroubles(Case):
         self.store.away = {"parted"}
         self.assertEqual(self.settled(self.bob.part(self.lobby)).code, 200)
         self.assertEqual((self.alice.notices(), self.present()), (["ntc:part"], ["alice"]))
-        self.assertEqual(self.world.parts.membership.unrecorded_parts, 1)
+        self.assertEqual(self.world.parts.channel.membership.unrecorded_parts, 1)
         self.world.server.pass_time(60)
         self.assertEqual(self.events(), ["join alice Lobby", "join bob Lobby"])
         self.store.away.clear()
         self.clock_on()
         self.assertEqual(self.events()[2:], ["part bob Lobby left"])
-        self.assertEqual(self.world.parts.membership.unrecorded_parts, 0)
+        self.assertEqual(self.world.parts.channel.membership.unrecorded_parts, 0)
         self.assertEqual(self.participants(), [("alice", "Lobby")])
 
     def clock_on(self) -> None:
@@ -241,7 +242,7 @@ class StoreTroubles(Case):
         self.store.away.clear()
         self.clock_on()
         self.assertEqual(self.events(), ["join alice Lobby", "part alice Lobby left"])
-        self.assertEqual((self.present(), list(self.world.parts.rosters)), ([], []))
+        self.assertEqual((self.present(), list(self.world.parts.channel.rosters)), ([], []))
 
     def test_waiting_joins_share_one_roster(self) -> None:
         """Of two joins that waited, one fails: whoever gets in hears the room nevertheless."""
@@ -349,7 +350,7 @@ class Endpoints(Case):
         world.settle(*(person for person in people if not person.lost))
         for room in world.parts.base.tree.rooms():
             self.check(world, people, room)
-        self.assertEqual(world.parts.membership.unrecorded_parts, 0)
+        self.assertEqual(world.parts.channel.membership.unrecorded_parts, 0)
 
     def step(self, world: World, person: Person, step: str) -> None:
         other = next(room for room in world.parts.base.tree.rooms() if room.name == "Other")
@@ -369,7 +370,7 @@ class Endpoints(Case):
 
     def check(self, world: World, people: list[Person], room: Room) -> None:
         """The archive's last word on each user, the roster and the sessions agree."""
-        roster = world.parts.rosters.find(room.id)
+        roster = world.parts.channel.rosters.find(room.id)
         sessions = () if roster is None else roster.sessions
         inside = {session.user.name for session in sessions}
         for name in ("alice", "bob"):
@@ -411,7 +412,7 @@ class ServerSide(Case):
             (self.alice.notices(), self.bob.notices()), (["ntc:chandisable"], ["ntc:chandisable"])
         )
         self.assertEqual(self.events()[2:], ["part alice Lobby kicked", "part bob Lobby kicked"])
-        self.assertEqual(list(self.world.parts.rosters), [])
+        self.assertEqual(list(self.world.parts.channel.rosters), [])
 
     def test_empty_room(self) -> None:
         """To disable a room where nobody is tells nobody."""

@@ -104,10 +104,10 @@ class InvitationTests(SynchronousTestCase):
         """Whoever may not see the room when it comes to telling is not told."""
         self.alice.hear()
         user, room = self.alice.session.user, self.rooms[0]
-        self.world.parts.invitations.invited(room, {user.id: 10, 999_999: 4})
+        self.world.parts.channel.invitations.invited(room, {user.id: 10, 999_999: 4})
         self.assertEqual(self.alice.notices(), ["ntc:invite"])
         now_or_never(self.world.administration.rooms.disable_room(ACTOR, room.uri))
-        self.world.parts.invitations.invited(room, {user.id: 11})
+        self.world.parts.channel.invitations.invited(room, {user.id: 11})
         self.assertEqual(self.alice.notices(), [])
 
     def test_many_are_told_in_one_rendering(self) -> None:

@@ -121,9 +121,9 @@ class StoreTroubles(Case):
         self.store.slow = {"append"}
         self.assertIsNone(self.alice.post(self.lobby, "soon"))
         self.assertEqual(self.bob.chats(), [])
-        self.assertEqual(self.world.parts.posting.waiting, 1)
+        self.assertEqual(self.world.parts.channel.posting.waiting, 1)
         self.store.go()
-        self.assertEqual(self.world.parts.posting.waiting, 0)
+        self.assertEqual(self.world.parts.channel.posting.waiting, 0)
         self.world.settle(self.alice, self.bob)
         self.assertEqual(self.alice.responses[-1].status, 200)
         self.assertEqual((self.alice.chats(), self.bob.chats()), (["soon"], ["soon"]))
@@ -141,7 +141,7 @@ class StoreTroubles(Case):
         self.assertEqual(self.posted(), [])
         again = self.alice.post(self.lobby, "found")
         self.assertEqual(again and again.status, 200)
-        self.assertEqual(self.world.parts.posting.waiting, 0)
+        self.assertEqual(self.world.parts.channel.posting.waiting, 0)
 
     def test_pipelined_posts_where_one_fails(self) -> None:
         """Each of several posts under way has its own answer; those kept are read in their order."""
@@ -210,7 +210,7 @@ class StoreTroubles(Case):
         def broken(*_: object) -> None:
             raise ZeroDivisionError
 
-        self.patch(self.world.parts.feeds, "of", broken)
+        self.patch(self.world.parts.channel.feeds, "of", broken)
         answer = self.alice.post(self.lobby, "kept")
         self.assertEqual(answer and answer.status, 200)
         self.assertEqual(self.posted(), ["kept"])
@@ -309,4 +309,4 @@ class RightsMoveOn(Case):
         self.store.go(failing=True)
         self.world.settle(self.alice)
         self.assertEqual(self.alice.responses[-1].status, 503)
-        self.assertEqual(self.world.parts.posting.waiting, 0)
+        self.assertEqual(self.world.parts.channel.posting.waiting, 0)

@@ -39,7 +39,8 @@ class Interfaces(Case):
 
     def test_interfaces(self) -> None:
         """Service, session and the tests' store are what their users expect."""
-        verifyObject(IChangeObserver, self.world.parts.consequences)
+        for observer in self.world.parts.channel.observers:
+            verifyObject(IChangeObserver, observer)
         verifyObject(IDialogApplication, self.alice.session)
         verifyObject(IStore, self.world.store)
 
@@ -80,7 +81,7 @@ class Commands(Case):
 
         self.patch(self.world.store, "_waiting_calls", [])
         self.world.store.slow.clear()
-        self.world.parts.service._operations["join"] = doubtful
+        self.world.parts.channel.service._operations["join"] = doubtful
         phone = self.world.person("alice")
         self.assertEqual(self.settled(phone.join(self.lobby)).symbol, "ERROR_DATABASE_CONNECTION")
 

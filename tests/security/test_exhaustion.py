@@ -367,8 +367,8 @@ class OfEverythingMany(ExhaustionTestCase):
             return {
                 **now_or_never(parts.status())["sessions"],
                 "dialogs": len(parts.dialogs) + len(parts.dialogs._by_connection),
-                "sessions": len(parts.service.sessions),
-                "rosters": len(list(parts.rosters)),
+                "sessions": len(parts.channel.service.sessions),
+                "rosters": len(list(parts.channel.rosters)),
                 "subscriptions": len(parts.front_end.subscriptions),
                 "registrations": len(parts.front_end.registrar),
                 "by connection": len(parts.front_end.registrar._by_connection),

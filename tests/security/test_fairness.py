@@ -78,7 +78,7 @@ class Turns(FairnessTestCase):
     def test_gone_while_waiting(self) -> None:
         """Endpoints that hang up before their turn leave nothing behind, and their commands are not run."""
         endpoints = [self.world.person("mallory") for _ in range(8)]
-        turns = self.world.parts.service._turns
+        turns = self.world.parts.channel.service._turns
         self.world.clock.advance(0)
         self.world.store.slow = {"preference"}
         for endpoint in endpoints:

@@ -145,7 +145,7 @@ class Followed(TopicCase):
 
     def test_read_anew(self) -> None:
         """After a commit whose outcome was unknown, what the store holds counts at the next sign-in."""
-        feeds = self.world.parts.topics.feeds
+        feeds = self.world.parts.channel.topics.feeds
         feeds.followed(self.bob.session.user.id, [])
         presentity = self.world.parts.front_end.presentities.get(self.bob.session.user)
         assert presentity is not None
