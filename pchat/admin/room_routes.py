@@ -75,7 +75,6 @@ class RoomRoutes:
     def routes(self) -> list[Route]:
         """List the operations."""
         new = {**_ROOM_FIELDS, "category": _CATEGORY, "disabled": _DISABLED}
-        roles = "rooms/{room}/roles/{role}"
         return [
             Route(
                 *("GET", "rooms", self._list),
@@ -109,6 +108,12 @@ class RoomRoutes:
                 scope="rooms",
                 status=204,
             ),
+            *self._verb_routes(),
+            *self._role_routes(),
+        ]
+
+    def _verb_routes(self) -> list[Route]:
+        return [
             Route(
                 *("POST", "rooms/{room}/move", self._move, {"category": _CATEGORY}, ("category",)),
                 summary="Move a room to another category; roles outside its scope are taken away",
@@ -127,6 +132,11 @@ class RoomRoutes:
                 scope="rooms",
                 answer="Room",
             ),
+        ]
+
+    def _role_routes(self) -> list[Route]:
+        roles = "rooms/{room}/roles/{role}"
+        return [
             Route(
                 *("GET", roles, self._list_role),
                 summary="List who has a role in a room",

@@ -248,18 +248,6 @@ class RoomAdministration(RoomQueries):
 
     # -- roles
 
-    async def set_roles(
-        self,
-        actor: str,
-        text: str,
-        lists: Mapping[Role, Iterable[str]],
-        *,
-        updated_on: int | None = None,
-        user: Principal | None = None,
-    ) -> Shown:
-        """Replace role lists of a room; see `change_room`."""
-        return await self.change_room(actor, text, lists=lists, updated_on=updated_on, user=user)
-
     async def change_roles(
         self,
         actor: str,

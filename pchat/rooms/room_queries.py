@@ -96,18 +96,10 @@ class RoomQueries:
             raise unknown_room(text)
         return found
 
-    def list_rooms(self, wanted: RoomFilter = EVERY_ROOM) -> Sequence[Shown]:
-        """List rooms, all or those that pass a filter, by number.
-
-        Raises:
-            AdministrationRefused: The filter names something that does not exist.
-        """
-        return Listing(self._matching(wanted), partial(room_shown, addins=self._desk.addins))
-
     async def find_rooms(
         self, wanted: RoomFilter = EVERY_ROOM, *, exceeds_mb: int | None = None
     ) -> Sequence[Shown]:
-        """List rooms that pass a filter, and hold so much.
+        """List rooms, all or those that pass a filter and hold so much, by number.
 
         Args:
             wanted: The filter.
@@ -115,6 +107,7 @@ class RoomQueries:
 
         Raises:
             AdministrationRefused: The filter names something that does not exist.
+            StoreUnavailable: How much they hold cannot be counted now.
         """
         rooms = self._matching(wanted)
         if exceeds_mb is not None:

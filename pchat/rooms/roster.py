@@ -89,11 +89,6 @@ class Roster:
 
     # -- what sessions see
 
-    @property
-    def user_ids(self) -> tuple[int, ...]:
-        """Principal ids of the users present, in the order of joining."""
-        return tuple(self._endpoints)
-
     def users(self) -> Collection[Principal]:
         """Tell the users present."""
         return {session.user.id: session.user for session in self.sessions}.values()

@@ -69,17 +69,14 @@ async def invite(
     return numbers
 
 
-async def withdraw(txn: ITransaction, room_id: int, principal_ids: Iterable[int] | None = None) -> None:
+async def withdraw(txn: ITransaction, room_id: int, principal_ids: Iterable[int]) -> None:
     """Take back invitations to a room; their numbers are not given again.
 
     Args:
         txn: The transaction of the change that took the membership away.
         room_id: The room.
-        principal_ids: Whose; None for everybody's.
+        principal_ids: Whose.
     """
-    if principal_ids is None:
-        await txn.run("delete from invitations where room_id = %s", (room_id,))
-        return
     for some in _pieces(principal_ids):
         await txn.run(
             f"delete from invitations where room_id = %s and principal_id in ({_places(some)})",  # noqa: S608 – place holders only

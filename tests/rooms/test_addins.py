@@ -42,7 +42,7 @@ class AddinTests(StaffCase):
             self.assertEqual(self.addins.show_addin(text), expected)
         self.assertEqual(self.rooms.show_room("Ops")["addin"], "Wiki")
         self.assertIsNone(self.rooms.show_room("Lobby")["addin"])
-        found = [shown["name"] for shown in self.rooms.list_rooms(RoomFilter(addin="wiki"))]
+        found = [shown["name"] for shown in result(self.rooms.find_rooms(RoomFilter(addin="wiki")))]
         self.assertEqual(found, ["Ops", "Den"])
 
     def test_names_and_addresses(self) -> None:

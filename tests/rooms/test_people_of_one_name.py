@@ -19,7 +19,7 @@ class SameNameTests(RulesCase):
         for uri, room in zip(uris, ("Ops", "Desk"), strict=True):
             result(rules.people.add_user(OPERATOR, uri, display_name="Kim Lee"))
             result(rules.rooms.add_room(OPERATOR, room, category="Staff"))
-            result(rules.rooms.set_roles(OPERATOR, room, {Role.MANAGER: [uri]}))
+            result(rules.rooms.change_room(OPERATOR, room, lists={Role.MANAGER: [uri]}))
         first, second = (rules.directory.by_uri(uri) for uri in uris)
         assert first is not None
         assert second is not None

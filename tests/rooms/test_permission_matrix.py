@@ -57,7 +57,7 @@ class MatrixTests(RulesCase):
         }
         if behavior == "auditorium":
             lists[Role.PRESENTER] = [self.people["presenter"].uri]
-        result(rooms.set_roles(OPERATOR, name, lists))
+        result(rooms.change_room(OPERATOR, name, lists=lists))
 
     def room(self, privacy: str, behavior: str = "normal") -> Room:
         return self.rules.room(f"{privacy} {behavior}")

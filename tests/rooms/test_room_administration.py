@@ -78,7 +78,7 @@ class RoomTests(StaffCase):
         result(self.rooms.disable_room(OPERATOR, "Hall"))
 
         def names(**filters: Any) -> list[str]:
-            return [shown["name"] for shown in self.rooms.list_rooms(RoomFilter(**filters))]
+            return [shown["name"] for shown in result(self.rooms.find_rooms(RoomFilter(**filters)))]
 
         self.assertEqual(names(), ["Ops", "Lobby", "Hall"])
         self.assertEqual(names(text="NIGHT"), [])

@@ -47,10 +47,10 @@ class WholeChangeTests(StaffCase):
         self.add("Ops")
         self.grant("Ops", Role.MEMBER, ALICE, BOB)
         self.grant("Ops", Role.MANAGER, ALICE)
-        result(self.rooms.set_roles(OPERATOR, "Ops", {Role.MEMBER: [BOB, CAROL]}))
+        result(self.rooms.change_room(OPERATOR, "Ops", lists={Role.MEMBER: [BOB, CAROL]}))
         self.assertEqual(self.holders("Ops", Role.MEMBER), [BOB, CAROL])
         self.assertEqual(self.holders("Ops", Role.MANAGER), [ALICE])
-        result(self.rooms.set_roles(OPERATOR, "Ops", {Role.MANAGER: [""], Role.MEMBER: [ALICE]}))
+        result(self.rooms.change_room(OPERATOR, "Ops", lists={Role.MANAGER: [""], Role.MEMBER: [ALICE]}))
         self.assertEqual(self.holders("Ops", Role.MANAGER), [])
         self.assertEqual(self.holders("Ops", Role.MEMBER), [ALICE])
 
@@ -80,7 +80,7 @@ class WholeChangeTests(StaffCase):
         for work in (
             self.rooms.change_room(OPERATOR, "Ops", description="y", updated_on=read),
             self.rooms.change_roles(OPERATOR, "Ops", change, updated_on=read),
-            self.rooms.set_roles(OPERATOR, "Ops", {Role.MEMBER: [ALICE]}, updated_on=read),
+            self.rooms.change_room(OPERATOR, "Ops", lists={Role.MEMBER: [ALICE]}, updated_on=read),
         ):
             self.refused(work, ResponseCode.ERROR_DATA_COLLISION)
         result(self.rooms.change_roles(OPERATOR, "Ops", change, updated_on=later))
@@ -208,7 +208,7 @@ class InvitationTests(StaffCase):
         self.grant("Ops", Role.MEMBER, ALICE, DOMAIN)
         result(self.rooms.remove_role(OPERATOR, "Ops", Role.MEMBER, [ALICE]))
         self.assertEqual(len(self.waiting()), 3)
-        result(self.rooms.set_roles(OPERATOR, "Ops", {Role.MEMBER: [BOB, CAROL]}))
+        result(self.rooms.change_room(OPERATOR, "Ops", lists={Role.MEMBER: [BOB, CAROL]}))
         self.assertEqual(self.waiting(), [self.numbers["bob"], self.numbers["carol"]])
         result(self.categories.change_category(OPERATOR, "Staff", denied=[CAROL]))
         self.assertEqual(self.waiting(), [self.numbers["bob"]])
@@ -240,12 +240,12 @@ class EntryLimitTests(StaffCase):
         self.grant("Ops", Role.MANAGER, ALICE)
         for work in (
             self.rooms.add_role(OPERATOR, "Ops", Role.MEMBER, [BOB]),
-            self.rooms.set_roles(OPERATOR, "Ops", {Role.MEMBER: [BOB, CAROL]}),
+            self.rooms.change_room(OPERATOR, "Ops", lists={Role.MEMBER: [BOB, CAROL]}),
             self.categories.change_category(OPERATOR, "Staff", creators=[ALICE]),
             self.categories.add_category(OPERATOR, "Few", allowed=[ALICE]),
         ):
             self.refused(work, ResponseCode.ERROR_LIMIT_EXCEEDED)
-        result(self.rooms.set_roles(OPERATOR, "Ops", {Role.MEMBER: [BOB]}))
+        result(self.rooms.change_room(OPERATOR, "Ops", lists={Role.MEMBER: [BOB]}))
         result(settings.set_setting(OPERATOR, "ace-limit", "0"))
         result(self.rooms.remove_role(OPERATOR, "Ops", Role.MEMBER, [BOB]))
         self.assertEqual(self.rules.tree.entries, 2)

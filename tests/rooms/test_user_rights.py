@@ -30,7 +30,7 @@ class UserCase(StaffCase):
             lambda text: self.rooms.change_room(BOB, text, disabled=True, user=self.bob),
             lambda text: self.rooms.move_room(BOB, text, "Staff", user=self.bob),
             lambda text: self.rooms.disable_room(BOB, text, user=self.bob),
-            lambda text: self.rooms.set_roles(BOB, text, {Role.MEMBER: [BOB]}, user=self.bob),
+            lambda text: self.rooms.change_room(BOB, text, lists={Role.MEMBER: [BOB]}, user=self.bob),
             lambda text: self.rooms.change_roles(
                 BOB, text, {Role.MEMBER: RoleDelta(add=[BOB])}, user=self.bob
             ),
