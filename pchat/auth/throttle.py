@@ -93,12 +93,21 @@ class LoginThrottle:
 
 
 def _key(account: str, source: str) -> tuple[str, str]:
+    return account, network_of(source)
+
+
+def network_of(source: str) -> str:
+    """Tell what one peer is counted by: an IPv4 address, or the /64 network that one machine owns whole.
+
+    Args:
+        source: Its address, without a port; what is no IP address stays as it is.
+    """
     try:
         address = ipaddress.ip_address(source)
     except ValueError:
-        return account, source
+        return source
     if isinstance(address, ipaddress.IPv4Address):
-        return account, str(address)
+        return str(address)
     if address.ipv4_mapped:
-        return account, str(address.ipv4_mapped)
-    return account, str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

@@ -229,6 +229,9 @@ class WebLimits:
     """The keys of ``[web.limits]``."""
 
     connections: Count = field(default=1_000, metadata=doc("Connections at a time; more are closed at once."))
+    connections_per_address: Count = field(
+        default=250, metadata=doc("Connections at a time from one address, or one /64 network of IPv6.")
+    )
     body_bytes: Bytes = field(default=1 << 20, metadata=doc("Body of one request."))
     request_seconds: Seconds = field(default=30, metadata=doc("Time for a request to arrive whole."))
     idle_seconds: Seconds = field(default=60, metadata=doc("An idle connection is closed after this time."))

@@ -8,6 +8,7 @@ Source: RFC 9110 sections 15.5.6 and 15.5.14; RFC 9457; RFC 9112 sections 6 and 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from pchat.admin.problems import PROBLEM_CONTENT_TYPE, Problem
+from pchat.auth.throttle import network_of
 from pchat.config import WebLimits
 
 log = Logger()
@@ -141,23 +143,22 @@ class BoundedChannel(http.HTTPChannel):
     maxHeaders = MAX_HEADERS
     totalHeadersSize = MAX_HEAD_BYTES
     refused = False
+    _source = ""
     _deadline: IDelayedCall | None = None
     #: The request that was answered last, while its client has yet to take the answer.
     _untaken: http.Request | None = None
 
     def connectionMade(self) -> None:
         """Begin, unless too many connections are open already."""
-        self.site.open_connections += 1
         super().connectionMade()
-        if self.site.open_connections > self.site.limits.connections:
-            log.warn(
-                "{peer}: web connection refused, {limit} are open", peer=self._peer(), limit=self._limit()
-            )
+        self._source = network_of(str(getattr(self._tcp.getPeer(), "host", "")))
+        if not self.site.count_in(self._source):
+            log.warn("{peer}: web connection refused, too many are open", peer=self._peer())
             self._tcp.abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # as HTTPChannel has it
         """End."""
-        self.site.open_connections -= 1
+        self.site.count_out(self._source)
         self._untaken = None
         self._stop_deadline()
         super().connectionLost(reason)
@@ -260,9 +261,6 @@ class BoundedChannel(http.HTTPChannel):
         peer = self._tcp.getPeer()
         return f"{getattr(peer, 'host', peer)}:{getattr(peer, 'port', '-')}"
 
-    def _limit(self) -> int:
-        return self.site.limits.connections
-
 
 class BoundedSite(Site):
     """A site behind the outer wall.
@@ -280,7 +278,20 @@ class BoundedSite(Site):
         # Forms are read by the pages that have one: a form of a million names costs more than its bytes.
         super().__init__(resource, timeout=limits.idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
         self.limits = limits
-        self.open_connections = 0
+        self._open: Counter[str] = Counter()
+
+    def count_in(self, source: str) -> bool:
+        """Count a connection; tell whether it may stay."""
+        self._open[source] += 1
+        # Local sockets have no address to tell one peer from another.
+        modest = not source or self._open[source] <= self.limits.connections_per_address
+        return modest and self._open.total() <= self.limits.connections
+
+    def count_out(self, source: str) -> None:
+        """Count a connection that is gone."""
+        self._open[source] -= 1
+        if not self._open[source]:
+            del self._open[source]
 
     def startFactory(self) -> None:
         """Do nothing: twisted's access log, and the clock that it needs, are not used."""

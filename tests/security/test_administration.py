@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from attrs import evolve
+from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -72,6 +74,36 @@ class UnreadAnswers(WebCase):
         self.assertTrue(self.transport.aborted)
 
 
+class ManyConnections(WebCase):
+    """One machine opens as many connections as it can, so that nobody else reaches the server."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.site.limits = evolve(LIMITS, connections_per_address=2)
+
+    def connect(self, address: Any) -> tuple[Any, StringTransport]:
+        """Open a connection from somewhere."""
+        channel: Any = self.site.buildProtocol(None)
+        transport = StringTransport(peerAddress=address)
+        channel.makeConnection(transport)
+        self.addCleanup(lambda: channel.connectionLost(Failure(ConnectionError())))
+        return channel, transport
+
+    def test_one_address(self) -> None:
+        """An address has its share; others, and who counts as one with it, see no more of it than that."""
+        one, neighbour, other = (
+            IPv6Address("TCP", host, 1) for host in ("2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1")
+        )
+        for address, refused in ((one, False), (neighbour, False), (neighbour, True), (other, False)):
+            self.assertEqual(refused, self.connect(address)[1].disconnected)
+
+    def test_operators_at_the_socket(self) -> None:
+        """Local peers have no address, and are only counted together."""
+        for _ in range(LIMITS.connections):
+            self.assertFalse(self.connect(UNIXAddress(None))[1].disconnected)
+        self.assertTrue(self.connect(UNIXAddress(None))[1].disconnected)
+
+
 class RevokedMeanwhile(WebCase):
     """Somebody asks with a stolen token while its owner revokes it."""
 
@@ -122,7 +154,7 @@ class RevokedMeanwhile(WebCase):
 
     def test_an_expired_token_in_its_last_second(self) -> None:
         """A token is good until its time, not in the very moment of it."""
-        clock = self.administration.tokens._clock
+        clock: Any = self.administration.tokens._clock
         clock.advance(365 * 86_400 - 1)
         self.assertEqual(200, self.successResultOf(self.steal("GET", "tokens")).status)
         made = self.successResultOf(self.steal("POST", "users", {"uri": "a@example.com"}))
