@@ -30,7 +30,7 @@ lint: $(INSTALLED_TEST)
 
 soak: $(INSTALLED_TEST)
 	PCHAT_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_durability.py
-	PCHAT_MODEL_STEPS=100000 $(BIN)/python -m pytest -s --timeout 3600 tests/model
+	PCHAT_MODEL_STEPS=110000 $(BIN)/python -m pytest -s --timeout 3600 tests/model
 
 clean:
 	rm -rf twisted/plugins/dropin.cache $(VENV) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
