@@ -1,8 +1,15 @@
-Topic feeds: words, phrases, people and one's own name are watched for in followed rooms; hits are told live and listed at sign-in.
-* Members are invited to their rooms, live and since a number; clients keep preferences and read markers on the server, and rooms tell how much is new.
-* Groups of users and groups are kept in the store: rights follow membership at once, also through nested groups; `pchatctl group`, `eligible`, `user set`, filters of `user list`, `policy remove`.
-* Users find rooms by name, people, category, add-in and presence, make and change rooms, give roles, and ask for rosters, roles, rights, principals and add-ins; whoever is in a room hears of changed rights.
-* History is searched over several rooms by date, words, author or from a message on; administrators search, remove and replace messages and clear rooms (`pchatctl message`, `room clear`), in pieces beside people who post, with live notices, compliance events and audit.
-* Rooms are changed whole, by administrators and by the users who manage them: attributes, category and role lists at once, with optimistic locking, dated purges, invitations, limits of entries and invitations, and every filter of `room list`; add-ins are registered with `pchatctl addin`.
-* Administration over HTTPS (`/api/v1`): tokens with scopes and expiry (`pchatctl token`), an OpenAPI description served by the server, listings in parts, an audit log of every change (`pchatctl audit list`).
-* Any word is found in any script, also parts of Chinese, Japanese, Thai, Lao, Khmer and Burmese text; case, accents, harakat and width make no difference unless case is asked for; each message is indexed in the transaction that keeps it.
+The whole channel service. Users find rooms by name, people, category, add-in and presence; they make and change rooms,
+give roles, and ask for rosters, roles, rights, principals and add-ins. Members are invited to their rooms, live and
+since a number, and whoever is in a room hears of changed rights. Clients keep preferences and read markers on the
+server, and rooms tell how much is new. History is searched over several rooms by date, words, author or from a message
+on: any word is found in any script, also parts of Chinese, Japanese, Thai, Lao, Khmer and Burmese text; case, accents,
+harakat and width make no difference unless case is asked for. Topic feeds watch for words, phrases, people and one's
+own name in followed rooms; hits are told live and listed at sign-in.
+
+Operators keep groups of users and groups, whose rights follow membership at once (`pchatctl group`, `eligible`), find and
+change accounts (`user set`, filters of `user list`), take policies back (`policy remove`), change
+rooms whole with optimistic locking (`room set`, filters of `room list`), register add-ins (`addin`), search, remove and
+replace messages and clear rooms beside people who post (`message`, `room clear`), and read an audit log of every change
+(`audit list`). Administration is also served over HTTPS (`/api/v1`), with tokens that have scopes and expire (`token`)
+and an OpenAPI description. `pchatctl backup`, `restore`, `report usage` and `test-message` copy the store, put it back,
+count and probe.
