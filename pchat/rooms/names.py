@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pchat.errors import AdministrationRefused
@@ -13,6 +14,13 @@ NAME_CHARACTERS = 256
 FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: XML 1.0 cannot carry these two, so a client could never be told the name.
 FORBIDDEN_CHARACTERS = frozenset({"\ufffe", "\uffff"})
+#: These turn round what stands beside a name in a list or a terminal; people write names without them.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+#: Characters that nobody sees by themselves: they make no other name.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
 
 
 def fold(text: str) -> str:
@@ -22,58 +30,73 @@ def fold(text: str) -> str:
         text: A name, any Unicode normal form and case.
 
     Returns:
-        The canonical caseless form, composed (NFC).
+        The canonical caseless form, composed (NFC), without default ignorable code points, such as zero width
+        characters, and blanks that these had hidden at the ends.
 
-    Source: Unicode 15, section 3.13, D145; docs/spec/persistent-chat-server.md section 2.1 (M-3).
+    Source: Unicode 15, sections 3.13 (D145) and 5.21; docs/spec/persistent-chat-server.md section 2.1 (M-3).
     """
     if text.isascii():
         # What most names are, and five times as fast: searches fold hundreds of thousands of them.
         return text.lower()
+    seen = _UNSEEN.sub("", text)
+    if seen != text:
+        text = seen.strip()
     folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
     return unicodedata.normalize("NFC", folded)
 
 
-def check_name(text: str, what: str) -> str:
+def check_name(text: str, what: str, most: int = NAME_CHARACTERS) -> str:
     """Bring a name to the form that is stored, or refuse it.
 
     Args:
         text: What the operator or the client typed.
         what: What it is the name of, for the refusal: ``room`` or ``category``.
+        most: Characters that it may have.
 
     Returns:
-        The name in NFC, without blanks around it, 1 to 256 characters.
+        The name in NFC, without blanks around it, not empty.
 
     Raises:
-        AdministrationRefused: Empty, too long, or characters that cannot stand in a name.
+        AdministrationRefused: Nothing to see, too long, or characters that cannot stand in a name.
 
     Source: docs/spec/persistent-chat-server.md sections 2.1 (M-3) and 15 (L-1).
     """
-    name = _check_line(text, f"the {what} name")
-    if not name:
+    name = _check_line(text, f"the {what} name", most)
+    turning = _TURNING.search(name)
+    if turning is not None:
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT,
+            f"the {what} name holds the character U+{ord(turning[0]):04X}, which reverses text beside it",
+        )
+    if not fold(name):
         raise AdministrationRefused(ResponseCode.ERROR_INVALID_ARGUMENT, f"the {what} name is empty")
     return name
 
 
-def check_description(text: str) -> str:
-    """Bring a description to the form that is stored (it may be empty), or refuse it.
+def check_description(text: str, what: str = "description") -> str:
+    """Bring a description, or another line that may be empty, to the form that is stored, or refuse it.
+
+    Args:
+        text: What the operator or the client typed.
+        what: What it is, for the refusal.
 
     Raises:
         AdministrationRefused: Too long, or characters that cannot stand in one line.
 
     Source: docs/spec/persistent-chat-server.md section 15 (L-1).
     """
-    return _check_line(text, "the description")
+    return _check_line(text, f"the {what}")
 
 
-def _check_line(text: str, what: str) -> str:
+def _check_line(text: str, what: str, most: int = NAME_CHARACTERS) -> str:
     # Checked before anything else is computed on it, so that a megabyte costs nothing.
     if len(text) > 4 * NAME_CHARACTERS:
         raise AdministrationRefused(ResponseCode.ERROR_INVALID_ARGUMENT, f"{what} is too long")
     line = unicodedata.normalize("NFC", text).strip()
-    if len(line) > NAME_CHARACTERS:
+    if len(line) > most:
         raise AdministrationRefused(
             ResponseCode.ERROR_INVALID_ARGUMENT,
-            f"{what} has {len(line)} characters; at most {NAME_CHARACTERS} are allowed",
+            f"{what} has {len(line)} characters; at most {most} are allowed",
         )
     for character in line:
         if character in FORBIDDEN_CHARACTERS or unicodedata.category(character) in FORBIDDEN_CATEGORIES:

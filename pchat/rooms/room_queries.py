@@ -85,13 +85,13 @@ class RoomQueries:
         self._gate = gate
 
     def room(self, text: str) -> Room:
-        """Find a room by its URI, its name or its GUID, in any case.
+        """Find a room by its URI, its GUID or its name, in any case; users choose names, so they come last.
 
         Raises:
             AdministrationRefused: There is none.
         """
         tree = self._desk.tree
-        found = tree.room_by_uri(text) or tree.room_by_name(text) or tree.room(tree.domain, text.strip())
+        found = tree.room_by_uri(text) or tree.room(tree.domain, text.strip()) or tree.room_by_name(text)
         if found is None:
             raise unknown_room(text)
         return found

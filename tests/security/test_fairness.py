@@ -36,7 +36,12 @@ class FairnessTestCase(SynchronousTestCase):
         """Count the calls of a method from now on."""
         seen: list[object] = []
         original = getattr(owner, name)
-        self.patch(owner, name, lambda *args: seen.append(args) or original(*args))
+
+        def counted(*args: object) -> object:
+            seen.append(args)
+            return original(*args)
+
+        self.patch(owner, name, counted)
         return seen
 
 
