@@ -129,7 +129,7 @@ class RoomAdministration(RoomQueries):
         if emptied:
             if not room.disabled:
                 await self.disable_room(actor, room.uri)
-            await empty(self._desk.store, room)
+            await empty(self._desk, actor, room)
         async with self._desk.lock:
             if self._desk.tree.room_by_id(room.id) is not room:
                 raise unknown_room(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pchat.errors import AdministrationRefused
@@ -166,6 +167,31 @@ class RoomTests(StaffCase):
         result(self.rooms.remove_room(OPERATOR, "Ops"))
         self.assertEqual(self.rules.observer.take(), [("room_disabled", "Ops"), ("room_removed", "Ops")])
         self.assertEqual(self.rules.query("select count(*) from messages"), [(0,)])
+
+    def test_a_room_that_is_enabled_while_it_is_emptied(self) -> None:
+        """Who enables it keeps what is left; what is gone is in the audit log and on record for compliance."""
+        self.add("Ops")
+        self.say("Ops", *["x"] * (2 * PIECE + 1))
+        result(self.rooms.disable_room(OPERATOR, "Ops"))
+        store = self.rules.store
+        write = store.write
+
+        def write_and_enable(work: Any, *args: Any) -> Any:
+            self.patch(store, "write", write)
+            done = write(work, *args)
+            result(self.rooms.enable_room(OPERATOR, "Ops"))
+            return done
+
+        self.patch(store, "write", write_and_enable)
+        self.refused(self.rooms.remove_room(OPERATOR, "Ops"), ResponseCode.ERROR_DATA_COLLISION)
+        self.assertEqual(self.rules.query("select count(*) from messages"), [(PIECE + 1,)])
+        after = json.dumps({"first": 1, "last": PIECE, "messages": PIECE})
+        self.assertEqual(
+            self.rules.query("select actor, action, after from audit where kind = 'messages'"),
+            [(OPERATOR, "remove", after)],
+        )
+        details = [json.loads(row[0]) for row in self.rules.query("select detail from outbox")]
+        self.assertIn({"change": "emptied", "first": 1, "last": PIECE}, details)
 
     def test_size_and_grants(self) -> None:
         """A room alone tells how much it holds, and who granted its roles; large ones can be looked for."""
