@@ -23,6 +23,22 @@ _SCRIPT = re.compile(r"\b(\w+\.txt)\b")
 _REFUSAL = re.compile(r"`(ERROR_\w+)` (\w+\.txt)")
 _CMDLETS = re.compile(r"((?:[A-Z][a-z]+-/)*[A-Z][a-z]+)-(CsPersistentChat\w+)")
 
+#: What section 7 of the account has among the parameters and is none: values, and the beginning of a text.
+_VALUES = frozenset(
+    [
+        "Auditorium",
+        "Closed",
+        "False",
+        "Inherit",
+        "Normal",
+        "Open",
+        "Secret",
+        "FailedOver",
+        "PersistentChatServer",
+        "This",
+    ]
+)
+
 
 def text_of(name: str) -> str:
     """Read a document."""
@@ -206,6 +222,15 @@ class CmdletTests(SynchronousTestCase):
         }
         self.assertEqual(37, len(names), sorted(names))
         self.assertEqual(set(), {name for name in names if not re.search(rf"\b{name}\b", self.text)})
+
+    def test_every_parameter(self) -> None:
+        """Each parameter of each cmdlet is told of: what does the same, or why nothing does."""
+        table = section(text_of("spec/persistent-chat-server.md"), "## 7. ").split("Also used:")[0]
+        for cells in rows(table):
+            if "CsPersistentChat" in cells[0]:
+                words = set(re.findall(r"\b[A-Z][A-Za-z]{2,}\b", cells[1].replace("*", " "))) - _VALUES
+                missing = {word for word in words if not re.search(rf"\b{word}\b", self.text)}
+                self.assertEqual(set(), missing, cells[0])
 
     def test_verbs_and_options(self) -> None:
         """Every verb and option that stands in the tables is one of pchatctl."""
