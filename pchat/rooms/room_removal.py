@@ -35,7 +35,7 @@ def is_large(room: Room) -> bool:
 async def empty(desk: ChangeDesk, actor: str, room: Room) -> None:
     """Remove the messages of a room for good, oldest first; nobody may post in it meanwhile.
 
-    Each piece is on record with it: the room may be enabled, or the server killed, before the room is gone too.
+    Each piece is on record with it: the room may be enabled, or the server killed, before it is gone too.
 
     Args:
         desk: Store, and who may change it.

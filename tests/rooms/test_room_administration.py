@@ -169,7 +169,7 @@ class RoomTests(StaffCase):
         self.assertEqual(self.rules.query("select count(*) from messages"), [(0,)])
 
     def test_a_room_that_is_enabled_while_it_is_emptied(self) -> None:
-        """Who enables it keeps what is left; what is gone is in the audit log and on record for compliance."""
+        """Who enables it keeps what is left; what is gone is in the audit log and on record."""
         self.add("Ops")
         self.say("Ops", *["x"] * (2 * PIECE + 1))
         result(self.rooms.disable_room(OPERATOR, "Ops"))
