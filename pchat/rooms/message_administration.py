@@ -38,7 +38,7 @@ log = Logger()
 
 #: Messages that one transaction takes back: less than a tenth of a second, in which no post is committed.
 PIECE_MESSAGES = 500
-#: Chat ids that one call looks at: fewer than one search may look at, or some would be passed over.
+#: Chat ids that one call looks at: fewer than one search may look at.
 PIECE_CHAT_IDS = LOOKS // 2
 #: Rooms of one search; engines take some 30 000 arguments.
 ROOMS_AT_ONCE = 10_000
@@ -213,17 +213,15 @@ class MessageAdministration:
             end = min(last, after + PIECE_CHAT_IDS)
             query = HistoryQuery(
                 rooms=(room.id,),
-                first_id=after + 1,
-                last_id=end,
                 limit=PIECE_MESSAGES,
                 most=PIECE_MESSAGES,
                 newest_first=False,
                 **chosen.query(self._desk.directory),
             )
-            found = (await self._find(query))[room.id] if end > after else Found([], 0, False)
-            changed = await self._take_back(actor, room, removal, found.messages)
-        if found.exceeded and found.messages:
-            end = found.messages[-1].chat_id
+            messages: list[StoredMessage] = []
+            if end > after:
+                messages, end = await self._first_of(query, after + 1, end)
+            changed = await self._take_back(actor, room, removal, messages)
         return {
             "changed": changed,
             "examined": max(0, end - after),
@@ -271,6 +269,22 @@ class MessageAdministration:
         return evolve(event, chat_id=message.chat_id)
 
     # -- searching
+
+    async def _first_of(self, query: HistoryQuery, first: int, last: int) -> tuple[list[StoredMessage], int]:
+        """Find the first messages of a stretch of one room.
+
+        Returns:
+            The messages, and the last chat id up to which there are no others.
+        """
+        [room_id] = query.rooms
+        while True:
+            found = (await self._find(evolve(query, first_id=first, last_id=last)))[room_id]
+            if not found.exceeded:
+                return found.messages, last
+            if found.messages:
+                return found.messages, found.messages[-1].chat_id
+            # It has looked at as much as one search may: what is behind that must not be passed over.
+            last = (first + last) // 2
 
     async def _find(self, query: HistoryQuery) -> dict[int, Found]:
         store = self._desk.store

@@ -10,6 +10,7 @@ from pchat.interfaces import ITransaction
 from pchat.rooms import message_administration
 from pchat.rooms.message_administration import REPLACEMENT
 from pchat.rooms.message_filter import MessageFilter
+from pchat.store import search
 from pchat.testing.memory import BEGINNING, now_or_never
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.message_support import BOB, MessageCase
@@ -214,6 +215,17 @@ class Pieces(MessageCase):
         third = self.remove(chosen, after=7, upto=10)
         self.assertEqual({"changed": 1, "examined": 3, "next": None, "upto": 10, "left": 0}, third)
         self.assertEqual({11: "red"}, {n: text for n, text in self.texts().items() if text == "red"})
+
+    def test_search_that_gives_up(self) -> None:
+        """A search that must read texts, since case counts, gives up at some point; nothing is passed over."""
+        self.patch(search, "LOOKS_CHARACTERS", 4)
+        self.patch(search, "STEP_OF_TEXTS", 2)
+        self.say(*["red"] * 7, "Red", "red", "Red")
+        chosen = MessageFilter(words="Red", case=True)
+        after: int | None = 0
+        while after is not None:
+            after = self.remove(chosen, after=after, upto=10)["next"]
+        self.assertEqual({**dict.fromkeys(range(1, 8), "red"), 9: "red"}, self.texts())
 
     def test_nothing_left(self) -> None:
         """A place beyond the end, or an empty room, is the end."""
