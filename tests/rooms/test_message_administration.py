@@ -217,7 +217,7 @@ class Pieces(MessageCase):
         self.assertEqual({11: "red"}, {n: text for n, text in self.texts().items() if text == "red"})
 
     def test_search_that_gives_up(self) -> None:
-        """A search that must read texts, since case counts, gives up at some point; nothing is passed over."""
+        """A search that must read texts, since case counts, gives up some time; nothing is passed over."""
         self.patch(search, "LOOKS_CHARACTERS", 4)
         self.patch(search, "STEP_OF_TEXTS", 2)
         self.say(*["red"] * 7, "Red", "red", "Red")
