@@ -72,7 +72,7 @@ def back_up(store: Path, target: Path, progress: Progress) -> int:
     except (sqlite3.Error, OSError) as error:
         raise OperatorError(f"{target}: the copy failed: {error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        _throw_away(beside)
     return target.stat().st_size
 
 
@@ -93,8 +93,8 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
         StoreInUse: A server has the store.
         OperatorError: The copy is damaged, of another domain or too new, or a disk is in the way.
     """
-    if not source.exists():
-        raise OperatorError(f"{source}: there is no such file")
+    if not source.is_file():
+        raise OperatorError(f"{source}: there is no such file, or it is a device or a pipe")
     lock = StoreLock(store)
     lock.take()
     beside: Path | None = None
@@ -114,7 +114,7 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
         raise OperatorError(f"{store}: restoring failed: {error}") from error
     finally:
         if beside is not None:
-            beside.unlink(missing_ok=True)
+            _throw_away(beside)
         lock.release()
 
 
@@ -130,6 +130,12 @@ def _new_file(path: Path, ending: str) -> Path:
         raise OperatorError(f"{path.parent}: {error.strerror}") from error
     os.close(descriptor)
     return Path(name)
+
+
+def _throw_away(beside: Path) -> None:
+    """Remove a file that `_new_file` made, with what SQLite left beside it when the disk was full."""
+    for ending in ("", "-journal", *COMPANIONS):
+        beside.with_name(beside.name + ending).unlink(missing_ok=True)
 
 
 def _put_aside(store: Path, stamp: str) -> Path | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 from pchat.errors import OperatorError
-from pchat.store.backup import back_up
-from tests.admin.test_backups import CopyCase
+from pchat.store.backup import back_up, restore
+from tests.admin.test_backups import STAMP, CopyCase
+from tests.store.support import new_message
 
 #: What `store_info` never holds.
 ODD_VERSIONS = ("version = 'x'", "version = -1", "version = 0", "compat = 'x'", "version = 99")
@@ -51,6 +55,16 @@ class HostilePlaces(CopyCase):
         self.refused("exists already", back_up, self.path, self.copy, another)
         self.assertEqual(self.texts(self.copy), ["first"])
         self.assertEqual([path.name for path in self.home.glob("copy*")], ["copy"])
+
+    def test_a_full_disk(self) -> None:
+        """A copy that fails half way leaves nothing: neither what was written nor the journal of it."""
+        self.successResultOf(self.store.append([new_message(chat="x" * 4_000) for _ in range(2_000)]))
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, limit)
+        self.addCleanup(signal.signal, signal.SIGXFSZ, signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
+        self.refused("the copy failed", back_up, self.path, self.copy, self.progress)
+        self.assertEqual(list(self.home.glob("copy*")), [])
 
     def test_whatever_the_umask(self) -> None:
         """Copies and restored stores are nobody else's, though everything may be read by default."""
@@ -106,6 +120,13 @@ class HostileFiles(CopyCase):
         self.assert_refused("index audit_by_actor is missing")
         self.prepared("drop table settings", "create table settings (name text)")
         self.assert_refused("table settings is another one")
+
+    def test_what_is_no_file(self) -> None:
+        """A pipe, at which reading would wait for ever, a device and a directory are refused at once."""
+        self.successResultOf(self.store.stop())
+        os.mkfifo(self.copy)
+        for path in (self.copy, Path("/dev/zero"), self.home):
+            self.refused("no such file", restore, path, self.path, "example.com", self.progress, STAMP)
 
     def test_versions(self) -> None:
         """A version that is none, or none of this program's, is refused in words."""
