@@ -10,8 +10,8 @@
 * `pchat.directory`: people, groups and domains.
 * `pchat.store`: what outlives the process: SQL, transactions, group commit.
 * `pchat.fanout`: the committed message on its way to every session in the room.
-* `pchat.web`: the HTTP site, health, administration over HTTPS.
-* `pchat.admin`: `pchatctl`, and the administration interface that it talks to.
+* `pchat.web`: the HTTP site, health.
+* `pchat.admin`: `pchatctl`, and the administration interface that it talks to, also over HTTPS.
 * `pchat.client`: a client of our own, for synthetic transactions and load.
 * `pchat.config`: `pchat.toml`.
 * `pchat.ops`: logs, signals, what is said at the start.

@@ -26,6 +26,7 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from pchat.admin.api import AdministrationApi
+from pchat.admin.https import api_resource
 from pchat.admin.socket import admin_site
 from pchat.config import Config, SipListener, WebListener
 from pchat.config.certificates import check_key_pair
@@ -35,7 +36,6 @@ from pchat.ops.process import IChatServer
 from pchat.server import Parts, assemble
 from pchat.sip.factory import SipFactory
 from pchat.store.sqlite import SqliteStore
-from pchat.web.api import api_resource
 from pchat.web.health import health_resource
 from pchat.web.site import BoundedSite, Folder
 

@@ -23,7 +23,6 @@ from pchat.admin.group_routes import GroupRoutes
 from pchat.admin.message_routes import MessageRoutes
 from pchat.admin.openapi import describe
 from pchat.admin.people_routes import PeopleRoutes
-from pchat.admin.problems import Problem, invalid, problem_of
 from pchat.admin.report_routes import ReportRoutes
 from pchat.admin.room_routes import RoomRoutes
 from pchat.admin.routes import (
@@ -40,6 +39,7 @@ from pchat.admin.server_routes import ServerRoutes, Status
 from pchat.admin.token_routes import TokenRoutes
 from pchat.interfaces import IStore
 from pchat.rooms.administration import Administration
+from pchat.web.problems import Problem, invalid, problem_of
 
 log = Logger()
 

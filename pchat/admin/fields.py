@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from attrs import frozen
 
 from pchat import ticks
-from pchat.admin.problems import Problem, invalid
+from pchat.web.problems import Problem, invalid
 
 #: A text is at least four times as long as anything the rules accept, so that they explain the real limit.
 TEXT_CHARACTERS = 4_096

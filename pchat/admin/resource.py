@@ -13,8 +13,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from pchat.admin.api import AdministrationApi, Reply
 from pchat.admin.fields import parse_body
-from pchat.admin.problems import PROBLEM_CONTENT_TYPE, Problem
 from pchat.admin.routes import Caller
+from pchat.web.problems import PROBLEM_CONTENT_TYPE, Problem
 
 log = Logger()
 

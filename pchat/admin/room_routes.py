@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pchat.admin.fields import Field, Flag, Number, Text, Texts, Word
-from pchat.admin.problems import Problem
 from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.room import Behavior, Privacy, Role
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.room_queries import RoomFilter
 from pchat.rooms.shown import Shown
+from pchat.web.problems import Problem
 
 _PRIVACY = Word(tuple(privacy.word for privacy in Privacy), "Who may find and join it.")
 _TYPE = Word(tuple(behavior.word for behavior in Behavior), "In an auditorium presenters alone may post.")

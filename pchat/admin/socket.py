@@ -17,10 +17,10 @@ from twisted.web.server import Request, Site
 
 from pchat.admin.api import AdministrationApi
 from pchat.admin.fields import BODY_BYTES
-from pchat.admin.problems import Problem
 from pchat.admin.resource import ApiResource
 from pchat.admin.routes import Caller
 from pchat.config import WebLimits
+from pchat.web.problems import Problem
 from pchat.web.site import BoundedSite
 
 log = Logger()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pchat.admin.fields import Field, Text, Texts, Time
-from pchat.admin.problems import Problem
 from pchat.admin.routes import NOTHING, Answer, Call, Route
 from pchat.rooms.token_administration import SCOPES, TokenAdministration
+from pchat.web.problems import Problem
 
 _FIELDS: dict[str, Field] = {
     "name": Text("Who uses it: letters, digits, dots, hyphens, underscores."),

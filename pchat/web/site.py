@@ -20,9 +20,9 @@ from twisted.web import http
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
-from pchat.admin.problems import PROBLEM_CONTENT_TYPE, Problem
 from pchat.auth.throttle import network_of
 from pchat.config import WebLimits
+from pchat.web.problems import PROBLEM_CONTENT_TYPE, Problem
 
 log = Logger()
 

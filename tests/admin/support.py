@@ -17,11 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from pchat.admin.api import AdministrationApi
 from pchat.admin.main import pchatctl
 from pchat.admin.offline import at_once
-from pchat.admin.problems import TITLES
 from pchat.admin.session import Session
 from pchat.config import Config
 from pchat.foundation import AdministrationParts, assemble_administration
 from pchat.testing.store import counting_random, memory_store
+from pchat.web.problems import TITLES
 
 ACTOR = "local:tester"
 PASSWORD = "correct horse 1"

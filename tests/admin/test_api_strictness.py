@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pchat.admin.api import AdministrationApi
 from pchat.admin.fields import BODY_BYTES, LIST_ENTRIES, TEXT_CHARACTERS, parse_body
 from pchat.admin.offline import at_once
-from pchat.admin.problems import Problem, problem_of
 from pchat.errors import AdministrationRefused, OurError, OutcomeUnknown, StoreUnavailable
+from pchat.web.problems import Problem, problem_of
 from pchat.xccos.codes import ResponseCode
 from tests.admin.support import ACTOR, ApiCase, Asker, make_parts
 

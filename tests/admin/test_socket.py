@@ -21,9 +21,9 @@ import pchat.admin.socket
 from pchat.admin.api import AdministrationApi
 from pchat.admin.client import ServerDoor, UnixConnection
 from pchat.admin.fields import BODY_BYTES
-from pchat.admin.problems import Problem
 from pchat.admin.socket import actor_of, admin_site
 from pchat.errors import OperatorError
+from pchat.web.problems import Problem
 from tests.admin.support import PASSWORD, make_parts
 
 reactor: Any = global_reactor

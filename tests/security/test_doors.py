@@ -11,9 +11,9 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import ContextFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from pchat.admin.problems import Problem
 from pchat.admin.socket import actor_of
 from pchat.listening import TlsFactory
+from pchat.web.problems import Problem
 
 
 class Doors(SynchronousTestCase):

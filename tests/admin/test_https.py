@@ -1,4 +1,4 @@
-"""`pchat.web.api`: who is let in over HTTPS, and what HTTP says beside the answers."""
+"""`pchat.admin.https`: who is let in over HTTPS, and what HTTP says beside the answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Request
 
+from pchat.admin.https import FREE_FAILURES, api_resource
 from pchat.config import WebLimits
-from pchat.web.api import FREE_FAILURES, api_resource
 from pchat.web.site import HARDENED_HEADERS, BoundedSite, Folder
 from tests.admin.support import Asker
 

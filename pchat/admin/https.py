@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from pchat.admin.api import DESCRIPTION, AdministrationApi
-from pchat.admin.problems import Problem
 from pchat.admin.resource import ApiResource
 from pchat.admin.routes import PREFIX, Caller
 from pchat.auth.throttle import LoginThrottle
 from pchat.rooms.token_administration import TokenAdministration
+from pchat.web.problems import Problem
 
 log = Logger()
 
