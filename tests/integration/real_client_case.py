@@ -9,7 +9,7 @@ import re
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -40,11 +40,11 @@ def notice(name: str, uri: str) -> re.Pattern[str]:
 
 @functools.cache
 def server_for(stories: str) -> tuple[ServerProcess, dict[str, str]]:
-    """Start the server of a class of stories, when the first of them needs it; it ends with the tests.
+    """Start the server of some stories, when the first of them needs it; it ends with the tests.
 
     Returns the URIs of its rooms by name as well.
 
-    Under trial a class has no beginning and no end of its own.
+    Under trial neither a module nor a class has a beginning and an end of its own.
     """
     server = ServerProcess("--demo")
     atexit.register(server.discard)
@@ -53,7 +53,10 @@ def server_for(stories: str) -> tuple[ServerProcess, dict[str, str]]:
 
 
 class RealClientCase(SynchronousTestCase):
-    """A server with the demo accounts and rooms, shared by the stories of a class."""
+    """A server with the demo accounts and rooms, shared by the stories of a module."""
+
+    own_server: ClassVar[bool] = False
+    """Whether the stories of a class do to the server what those of others must not notice."""
 
     def setUp(self) -> None:
         """Find the server; without the client's libraries skip, or fail where CI demands them."""
@@ -62,7 +65,9 @@ class RealClientCase(SynchronousTestCase):
             raise RuntimeError(f"CI needs the real client of requirements-system.txt: {reason}")
         if reason:
             raise SkipTest(f"the real client cannot run here: {reason}")
-        self.server, self.rooms = server_for(type(self).__name__)
+        self.server, self.rooms = server_for(
+            type(self).__qualname__ if self.own_server else type(self).__module__
+        )
 
     def client(self, name: str, **options: Any) -> RealClient:
         """Start a client of a demo user, not signed in yet."""

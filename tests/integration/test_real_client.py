@@ -222,6 +222,8 @@ class Talking(RealClientCase):
 class Restarting(RealClientCase):
     """The server goes away and comes back under clients that connect again by themselves."""
 
+    own_server = True
+
     def back(self, client: RealClient, room: str) -> None:
         """Wait until a client is signed in again and its room is open again, with its history."""
         client.signed_in()

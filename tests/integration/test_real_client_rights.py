@@ -11,7 +11,8 @@ from tests.real_client.traffic import history_replies, live_deliveries
 
 pytestmark = pytest.mark.real_client
 
-ALICE, BOB, CAROL = (f"sip:{name}@example.com" for name in ("alice", "bob", "carol"))
+ALICE, BOB = (f"sip:{name}@example.com" for name in ("alice", "bob"))
+RECONNECT_SECONDS = 0.3
 
 
 class Refused(RealClientCase):
@@ -177,6 +178,54 @@ class PutOut(RealClientCase):
         room = self.room_of_both("Ruin", BOB)
         self.server.ctl("room", "remove", "Ruin", "--yes")
         self.assert_shut_out(room, self.noticed("chandisable", room), "ERROR_NO_SUCH_NODE")
+
+
+class Returning(RealClientCase):
+    """Who comes back to his rooms after his connection was lost, and may not be in one of them any more."""
+
+    def come_back(self, bob: RealClient) -> int:
+        """Cut the connection, wait for the next one, and return where in the traffic it begins."""
+        begin = len(bob.traffic())
+        bob.forget("joined", "left", "sip")
+        bob.command("drop")
+        bob.expect("state", state="disconnected")
+        bob.signed_in()
+        return begin
+
+    def test_one_room_lost(self) -> None:
+        """His other rooms open again; that one is shown as left, and nothing of it comes."""
+        lobby, room = self.rooms["Lobby"], self.make_room("Cloister")
+        bob = self.in_room("bob", room, reconnect=RECONNECT_SECONDS)
+        bob.join(lobby)
+        alice = self.endpoint("alice")
+        self.server.ctl("room", "set", "Cloister", "--privacy", "closed", "--member", ALICE)
+        bob.expect("sip", way="in", text=notice("kick", room))
+        begin = self.come_back(bob)
+        bob.expect("joined", uri=lobby)
+        for uri in (room, lobby):
+            alice.join(uri)
+            alice.say(uri, "is he back?")
+        bob.expect("message", uri=lobby, text="is he back?")
+        came = [message for message in bob.traffic()[begin:] if message.way == "in"]
+        self.assertEqual([message for message in came if room in message.body], [])
+        self.assertTrue(bob.users(room)["left"])
+        self.assertFalse(bob.users(lobby)["left"])
+        self.server.ctl("room", "member", "add", "Cloister", BOB)
+        self.come_back(bob)
+        bob.expect("joined", uri=room)
+        bob.expect("message", uri=room, text="is he back?")
+        self.assertFalse(bob.users(room)["left"])
+
+    def test_only_room_lost(self) -> None:
+        """If it was his only room, he is told as when he joins himself."""
+        room = self.make_room("Hermitage")
+        bob = self.in_room("bob", room, reconnect=RECONNECT_SECONDS)
+        self.server.ctl("room", "disable", "Hermitage")
+        bob.expect("sip", way="in", text=notice("chandisable", room))
+        self.come_back(bob)
+        shown = bob.expect("notify", kind="error", text="Error joining chat room")
+        self.assertEqual(shown["detail"], "ERROR_NODE_DISABLED")
+        self.assertTrue(bob.users(room)["left"])
 
 
 class Presenting(RealClientCase):
