@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pchat import ticks
 from pchat.admin.output import print_line
 from pchat.admin.program import Verb
 from pchat.admin.session import Session
+from pchat.admin.socket import actor_of
 from pchat.store.backup import Progress as Told
 from pchat.store.backup import back_up
 from pchat.store.backup import restore as put_back
+from pchat.store.changes import Stamp
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 #: SQLite's usual page; only the bar counts with it.
@@ -51,7 +55,7 @@ def restore(session: Session, file: Path, yes: bool) -> None:
     config = session.config()
     store = config.database
     session.confirm(f"Put {file} in the place of {store}?", sure=yes)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = Stamp(actor_of(os.geteuid()), ticks.from_unix(time.time()))
     with _bar("Restoring", session) as progress:
         kept = put_back(file, store, config.server.domain, progress, stamp)
     before = "" if kept is None else f" The store that was there is {kept}."

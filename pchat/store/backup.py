@@ -5,14 +5,18 @@ Source: SQLite, "SQLite Backup API" and "Write-Ahead Logging" (a reader keeps th
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import mkstemp
 
+from pchat import ticks
 from pchat.errors import OperatorError
+from pchat.store.changes import Stamp
 from pchat.store.lock import StoreLock
 from pchat.store.schema import (
     StoreVersion,
@@ -29,6 +33,9 @@ PAGES = 1_000
 BUSY_SECONDS = 30.0
 #: What belongs to a store beside its main file while it is in use.
 COMPANIONS = ("-wal", "-shm")
+
+#: The schema's version since which there is an audit log.
+FIRST_WITH_AUDIT = 2
 
 #: Is told how many pages were copied, and how many there are.
 Progress = Callable[[int, int], object]
@@ -76,7 +83,7 @@ def back_up(store: Path, target: Path, progress: Progress) -> int:
     return target.stat().st_size
 
 
-def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: str) -> Path | None:
+def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: Stamp) -> Path | None:
     """Put a copy in the place of a store that no server uses; the present one is kept beside it.
 
     Args:
@@ -84,7 +91,7 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
         store: The store's file.
         domain: The configured SIP domain; a store of another one is refused.
         progress: Told after each piece.
-        stamp: Ends the name of the file that is kept.
+        stamp: Who does it, and when: it ends the name of the file that is kept, and is in the audit log.
 
     Returns:
         Where the store is that was there before, None if there was none.
@@ -103,6 +110,7 @@ def restore(source: Path, store: Path, domain: str, progress: Progress, stamp: s
         beside = _new_file(store, ".restoring")
         with closing(_read_only(source)) as found, closing(sqlite3.connect(beside)) as copy:
             found.backup(copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+            _write_down(copy, source, stamp)
         _sync(beside)
         # Once more: the file may have been another one a moment ago.
         _check(beside, domain)
@@ -132,15 +140,26 @@ def _new_file(path: Path, ending: str) -> Path:
     return Path(name)
 
 
+def _write_down(copy: sqlite3.Connection, source: Path, stamp: Stamp) -> None:
+    """Tell the audit log that what follows in it follows after a restore; the oldest stores have none."""
+    if sqlite_version(copy).version >= FIRST_WITH_AUDIT:
+        copy.execute(
+            "insert into audit (time_ticks, actor, action, kind, object, after) values (?, ?, ?, ?, ?, ?)",
+            (stamp.now, stamp.actor, "restore", "store", "", json.dumps({"file": os.fspath(source)})),
+        )
+        copy.commit()
+
+
 def _throw_away(beside: Path) -> None:
     """Remove a file that `_new_file` made, with what SQLite left beside it when the disk was full."""
     for ending in ("", "-journal", *COMPANIONS):
         beside.with_name(beside.name + ending).unlink(missing_ok=True)
 
 
-def _put_aside(store: Path, stamp: str) -> Path | None:
+def _put_aside(store: Path, stamp: Stamp) -> Path | None:
     if not store.exists():
         return None
+    moment = re.sub("[-:]", "", ticks.to_iso(stamp.now)[:19])
     try:
         # What the write-ahead log still holds goes into the main file, so that it alone is the store.
         with closing(sqlite3.connect(store, timeout=BUSY_SECONDS)) as old:
@@ -148,7 +167,7 @@ def _put_aside(store: Path, stamp: str) -> Path | None:
             old.execute("pragma journal_mode = delete")
     except sqlite3.DatabaseError:
         pass  # a damaged store is what one restores for; it is kept with all that belongs to it
-    kept = store.with_name(f"{store.name}.before-{stamp}")
+    kept = store.with_name(f"{store.name}.before-{moment}Z")
     os.link(store, kept)
     for companion in COMPANIONS:
         beside = store.with_name(store.name + companion)

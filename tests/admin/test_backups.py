@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,13 +14,15 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pchat import ticks
 from pchat.errors import OperatorError, StoreInUse
 from pchat.store.backup import back_up, restore
+from pchat.store.changes import Stamp
 from pchat.store.lock import StoreLock
 from pchat.store.sqlite import SqliteStore
 from tests.store.support import make_rooms, new_message
 
-STAMP = "20261122T120000Z"
+STAMP = Stamp("local:tester", ticks.from_unix(1_795_348_800))
 
 
 class CopyCase(SynchronousTestCase):
@@ -95,10 +98,22 @@ class Copies(CopyCase):
         self.successResultOf(self.store.stop())
         kept = self.restore()
         assert kept is not None
+        self.assertEqual(kept.name, "pchat.sqlite.before-20261122T120000Z")
         self.assertEqual(self.texts(kept), ["first", "later"])
         self.store = self.open()
         self.say("again")
         self.assertEqual(self.texts(), ["first", "again"])
+
+    def test_on_record(self) -> None:
+        """The audit log that is put back tells who put it back, when and from what."""
+        back_up(self.path, self.copy, self.progress)
+        self.successResultOf(self.store.stop())
+        self.restore()
+        with closing(sqlite3.connect(self.path)) as connection:
+            query = "select time_ticks, actor, action, kind, after from audit order by entry_id desc"
+            found = connection.execute(query).fetchone()
+        after = json.dumps({"file": str(self.copy)})
+        self.assertEqual(found, (STAMP.now, "local:tester", "restore", "store", after))
 
     def test_a_server_in_the_way(self) -> None:
         """While anybody has the store nothing is put in its place."""
