@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from pchat.admin.api import Reply
 from pchat.admin.routes import Caller
-from tests.web.test_api import LIMITS, WebCase
+from tests.admin.test_https import LIMITS, WebCase
 
 #: What a TCP transport keeps before it asks its producer to pause.
 BUFFER = 65_536
