@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from pchat.errors import SipRefused
 from pchat.interfaces import IStore, Random
+from pchat.rooms.listeners import NOTHING, Caught, Listeners
 from pchat.rooms.session import BUSY, acknowledge
 from pchat.store.messages import AppendOutcome, NewMessage, Stale, StoredMessage
 from pchat.store.topics import hit_guids
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pchat.rooms.settings import Settings
     from pchat.rooms.tree import NodeTree
     from pchat.sip.message import Request
-    from pchat.topics.hits import Caught, TopicHits
     from pchat.xccos.parser import Post
 
 log = Logger()
@@ -57,7 +57,7 @@ class _Pending:
     post: Post
     message_id: str
     decisions: int = 0
-    caught: Caught = field(factory=dict)
+    caught: Caught = NOTHING
 
 
 class Posting:
@@ -69,7 +69,7 @@ class Posting:
         access: Who may post where.
         settings: The size limits.
         feeds: Where committed messages go.
-        hits: Who is to be told although he is not in the room.
+        listeners: Who is to be told although he is not in the room.
         random: Unpredictable bytes, for message ids.
     """
 
@@ -80,7 +80,7 @@ class Posting:
         access: Access,
         settings: Settings,
         feeds: Feeds,
-        hits: TopicHits,
+        listeners: Listeners,
         random: Random,
     ) -> None:
         self._store = store
@@ -88,7 +88,7 @@ class Posting:
         self._access = access
         self._settings = settings
         self._feeds = feeds
-        self._hits = hits
+        self._listeners = listeners
         self._random = random
         self.waiting = 0
         self.stopping = False
@@ -144,7 +144,7 @@ class Posting:
         """Decide, and offer the message to the store at the revision of the decision."""
         room = self._room_of(pending)
         user, post = pending.session.user, pending.post
-        pending.caught = caught = self._hits.evaluate(room, user, post.chat)
+        pending.caught = caught = self._listeners.evaluate(room, user, post.chat)
         message = NewMessage(
             message_id=pending.message_id,
             room_id=room.id,
@@ -159,7 +159,7 @@ class Posting:
             alert=post.alert,
             logged=room.logged,
             revision=self._tree.revision,
-            detail=_detail(room, post, self._hits.uris(caught)),
+            detail=_detail(room, post, self._listeners.uris(caught)),
             hits=tuple([(user_id, hit_guids(guids)) for user_id, guids in caught.items()]),
         )
         pending.decisions += 1
@@ -179,7 +179,7 @@ class Posting:
         try:
             acknowledge(pending.session, pending.request)
             self._feeds.of(room).take(message)
-            self._hits.deliver(room, pending.caught, message)
+            self._listeners.deliver(room, pending.caught, message)
         except Exception:
             # The store has the message: nothing may be taken back.
             log.failure("{room}: message {chat_id} was not delivered", room=room.uri, chat_id=outcome.chat_id)

@@ -6,13 +6,13 @@ Source: docs/xccos-extensions.md ("Topic feeds"); docs/way-of-a-message.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
 from pchat.errors import StoreError
+from pchat.rooms.listeners import NOTHING, Caught
 from pchat.sip.dialog import info_payload
 from pchat.store.topics import trim_hits
 from pchat.xccos.topic_writer import hit
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-#: The GUIDs of the feeds that catch a message, by user.
-Caught = Mapping[int, tuple[str, ...]]
-NOTHING: Caught = {}
 #: New hits of a user after which the store is asked to forget his oldest.
 TRIM_AFTER = 100
 #: Users of one transaction: less than a tenth of a second, in which no post is committed.
