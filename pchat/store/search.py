@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from pchat.interfaces import ITransaction, Row, SqlValue
 from pchat.store.messages import StoredMessage
 from pchat.store.spans import Span, rooms_spans, rows_between, rows_of_span
+from pchat.store.transaction import TookTooLong
 from pchat.words import WordQuery, matches
 
 #: Hits that one search looks at; then it tells that there may be more.
@@ -134,7 +135,11 @@ class _Search:
         step = min(min(query.most, query.limit * len(query.rooms)) + 1, most_at_once)
         while True:
             waiting = [span for span in spans if len(self._rooms[span.room_id].hits) <= query.limit]
-            rows = await self._hits(waiting, (first, last), step, quiet=quiet)
+            try:
+                rows = await self._hits(waiting, (first, last), step, quiet=quiet)
+            except TookTooLong:
+                # What was found so far is the answer, and that there may be more.
+                break
             self._take(rows)
             looks += len(rows)
             if cased:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from pchat.errors import OurError, StoreError, StoreUnavailable
 from pchat.interfaces import Row, SqlValue, WordsRow
 from pchat.store import fts5
+from pchat.store.interruption import interrupted_after
 from pchat.words import WordQuery
 
 _T = TypeVar("_T")
@@ -26,13 +27,19 @@ FORBIDDEN_STATEMENTS = frozenset(
 #: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
 #: Source: SQLite, "Result and Error Codes", section 3.
 UNAVAILABLE_CODES = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26})
-READONLY = 8
+READONLY, INTERRUPT = 8, 9
+#: Seconds that one step of a search in the index of words may take.
+WORDS_SECONDS = 2.0
 #: A function of standard SQL that SQLite has only since 3.43.
 _OCTET_LENGTH = re.compile(r"\boctet_length\((\w+)\)")
 
 
 class ConstraintError(StoreError):
     """A statement would have broken a unique, reference or check rule; nothing of its body was committed."""
+
+
+class TookTooLong(StoreUnavailable):
+    """A statement was interrupted because it took more time than it may."""
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -51,6 +58,8 @@ def translated_error(error: sqlite3.Error) -> StoreError | OurError:
     """
     if isinstance(error, sqlite3.IntegrityError):
         return ConstraintError(str(error))
+    if primary_code(error) == INTERRUPT:
+        return TookTooLong(str(error))
     if primary_code(error) in UNAVAILABLE_CODES:
         return StoreUnavailable(f"the store cannot be used: {error}")
     return OurError(f"the store refused a statement: {error}")
@@ -154,13 +163,18 @@ class DirectTransaction:
         newest_first: bool,
         limit: int,
     ) -> list[Row]:
-        """Find messages by the index of words, in the order of their rows, in one step."""
+        """Find messages by the index of words, in the order of their rows, in one step.
+
+        Raises:
+            TookTooLong: It was interrupted.
+        """
         sought = fts5.expression(words, authors, marked_rooms)
         if sought is None:
             return []
         cased = words is not None and words.cased is not None
         sql, columns = fts5.hits_statement(where, newest_first=newest_first, cased=cased)
-        return await self.gather(columns, sql, (sought, *rows, *args, limit))
+        with interrupted_after(WORDS_SECONDS, self._connection):
+            return await self.gather(columns, sql, (sought, *rows, *args, limit))
 
     def finish(self) -> None:
         """Refuse every later statement; a body may have given us away."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.rooms import search
 from pchat.rooms.command_turns import COMMANDS_AT_ONCE
+from pchat.store import fts5, transaction
 from pchat.store import search as history_search
 from pchat.topics.matching import Filter, FilterIndex
 from tests.rooms.service_support import Person, World, document
@@ -171,6 +172,28 @@ class LongSearches(FairnessTestCase):
         assert reply is not None
         self.assertEqual((reply.code, reply.data[0].get("exceeded")), (200, "true"))
         self.assertEqual(len(looked), 9)
+
+    def test_words_that_keep_the_index_busy(self) -> None:
+        """A search that takes too long is interrupted; the answer tells that there may be more."""
+        self.mallory.join(self.lobby)
+        self.mallory.post(self.lobby, "alpha beta")
+        # Whatever the index is asked, it is never done.
+        self.patch(transaction, "WORDS_SECONDS", 0.05)
+        marks = ", ".join(["%s"] * 5)
+        endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
+        self.patch(fts5, "hits_statement", lambda *_, **__: (f"{endless} where i in ({marks})", ["1"]))
+        data = (
+            f'<chanib uri="{self.lobby.uri}"/><bcq><text matchall="false">alpha/alpha beta/beta</text></bcq>'
+        )
+        reply = self.bob.command("bcbydate", data)
+        assert reply is not None
+        [room] = reply.data
+        self.assertEqual(
+            (reply.code, room.get("exceeded"), room.get("total"), len(room)), (200, "true", "0", 0)
+        )
+        reply = self.bob.history(self.lobby)
+        assert reply is not None
+        self.assertEqual(reply.data[0][0][0].text, "alpha beta")
 
     def test_feeds_of_a_thousand_phrases(self) -> None:
         """Twenty feeds of fifty phrases that begin as a long story does cost it next to nothing."""
