@@ -13,4 +13,5 @@ replace messages and clear rooms beside people who post (`message`, `room clear`
 (`audit list`). Administration is also served over HTTPS (`/api/v1`), with tokens that have scopes and expire (`token`)
 and an OpenAPI description. `pchatctl backup`, `restore`, `report usage` and `test-message` copy the store, put it back,
 count and probe.
-* `docs/conformance.md` has each rule, error code and command of the reference server: where it is built, what shows it, where and why we differ; `docs/administration.md` has every parameter of the 37 cmdlets. A test sees that both stay complete and true.
+`docs/conformance.md` tells of each rule, command and error code of the reference server where it is built, what
+shows it and where we differ; `docs/administration.md` has every parameter of its 37 cmdlets.
