@@ -15,3 +15,4 @@ and an OpenAPI description. `pchatctl backup`, `restore`, `report usage` and `te
 count and probe.
 `docs/conformance.md` tells of each rule, command and error code of the reference server where it is built, what
 shows it and where we differ; `docs/administration.md` has every parameter of its 37 cmdlets.
+* One user cannot keep the server from others: four of his commands run at a time, commands that wait are bounded in bytes, searches of words are interrupted after two seconds; names that look the same are the same.
