@@ -179,11 +179,12 @@ SCHEMAS: dict[str, Schema] = {
         email=TEXT,
     ),
     "RemovedEntry": obj(
-        "A role that a change took away; `room` is null for the creators of a category.",
+        "A role that a change took away; `room` is null for the creators of a category, `place` is a name.",
         room=TEXT_OR_NULL,
+        place=TEXT,
         role=TEXT,
         uri=TEXT,
-        optional={"category": TEXT_OR_NULL, "group": TEXT_OR_NULL},
+        optional={"name": TEXT, "category": TEXT_OR_NULL, "group": TEXT_OR_NULL},
     ),
     "Category": obj(
         "A category; who is allowed and not denied may use its rooms.",

@@ -169,15 +169,14 @@ class Session:
         """Tell a person which role entries a change took away; a program finds them in ``removed``.
 
         Args:
-            entries: Each with ``room`` (None for a category's creators), ``role`` and ``uri``; of a removed
-                group with ``category`` and ``group`` too, either of which may be the place instead.
+            entries: Each with ``place``, ``role`` and ``uri``; groups with ``name``.
             why: What they have in common, such as ``outside the new scope``.
         """
         if not entries:
             return
         number = len(entries)
         told = "; ".join(
-            f"{entry['role']} {entry['uri']}" + (f" of {place}" if (place := _place(entry)) else "")
+            f"{entry['role']} {entry.get('name', entry['uri'])} of {entry['place']}"
             for entry in entries[:REMOVED_SHOWN]
         )
         if number > REMOVED_SHOWN:
@@ -189,7 +188,3 @@ class Session:
         """Print a line for a person; a program learns as much from the exit status."""
         if not self.as_json:
             print_line(text)
-
-
-def _place(entry: Mapping[str, Any]) -> str:
-    return str(entry["room"] or entry.get("category") or entry.get("group") or "")

@@ -224,7 +224,7 @@ class CategoryAdministration:
             else:
                 self._planner.check_creators(lists, category, domains)
             scope = self._planner.planned(actor, category, lists, domains, lost)
-            creators_lost = removed_shown(None, [("creator", one) for one in lost], self._desk.directory)
+            creators_lost = removed_shown(category, [("creator", one) for one in lost], self._desk.directory)
             roles_lost = await self._commit_change(actor, category, fields, lists, scope)
             return self._shown(category) | {"removed": creators_lost + roles_lost}
 
@@ -252,7 +252,7 @@ class CategoryAdministration:
             entry
             for room in rooms
             if room.id in scope.purge.roles
-            for entry in removed_shown(room.uri, scope.purge.roles[room.id], self._desk.directory)
+            for entry in removed_shown(room, scope.purge.roles[room.id], self._desk.directory)
         ]
 
     def _subject(

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from pchat.directory.people import Principal
+from pchat.directory.people import Principal, PrincipalKind
 from pchat.interfaces import ITransaction
+from pchat.rooms.category import Category
 from pchat.rooms.committing import ChangeDesk, ChangeEvent, Touched
 from pchat.rooms.role_lists import RoleLists, grants
+from pchat.rooms.room import Room
 from pchat.rooms.scope import ScopeLists
 from pchat.rooms.shown import Shown
 from pchat.store.changes import Stamp
@@ -65,28 +67,29 @@ def leaving(desk: ChangeDesk, actor: str, who: Principal) -> Leaving:
             detail = {"category": category.uri, "name": category.name, "change": "changed", "added": {}}
             removed = grants(pairs, desk.directory.uri_of)
             events.append(desk.event("scope_change", actor, detail | {"removed": removed}))
-            shown += [_entry("category", category.uri, _LISTS[name], who) for name, _ in pairs]
+            shown += [_entry("category", category, _LISTS[name], who) for name, _ in pairs]
     for room in desk.tree.rooms_naming([who.id]):
         pairs = [pair for pair in sorted(RoleLists.of(room).pairs()) if pair[1] == who.id]
         roles[room.id] = pairs
         removed = grants(pairs, desk.directory.uri_of)
         events.append(desk.event("role_change", actor, {"added": {}, "removed": removed}, room))
-        shown += [_entry("room", room.uri, name, who) for name, _ in pairs]
+        shown += [_entry("room", room, name, who) for name, _ in pairs]
     groups = tuple(sorted(desk.directory.groups_of(who)))
     for number in groups:
         group = desk.directory.by_id(number)
         if group is not None:
             events.append(membership_event(desk, actor, group, (), [who.id]))
-            shown.append(_entry("group", group.uri, "member", who))
+            shown.append(_entry("group", group, "member", who))
     members = tuple(sorted(desk.directory.members(who)))
     if members:
         events.append(membership_event(desk, actor, who, (), members))
     return Leaving(who.id, scopes, roles, groups, members, tuple(events), tuple(shown))
 
 
-def _entry(what: str, uri: str, role: str, who: Principal) -> Shown:
-    places = {"room": None, "category": None, "group": None} | {what: uri}
-    return {**places, "role": role, "uri": who.uri}
+def _entry(what: str, place: Room | Category | Principal, role: str, who: Principal) -> Shown:
+    places = {"room": None, "category": None, "group": None} | {what: place.uri}
+    name = {"name": who.name} if who.kind is PrincipalKind.GROUP else {}
+    return {**places, "place": place.name, "role": role, "uri": who.uri, **name}
 
 
 def membership_event(

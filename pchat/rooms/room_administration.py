@@ -354,7 +354,7 @@ class RoomAdministration(RoomQueries):
         before, after = RoomState.of(room), self._planner.settled(room, wanted, given)
         check_entries(self._desk.tree, self._desk.settings, len(after.lists) - len(before.lists))
         purged = sorted(wanted.lists.pairs() - after.lists.pairs())
-        shown = removed_shown(room.uri, purged, self._desk.directory)
+        shown = removed_shown(room, purged, self._desk.directory)
         subject, plan = self._planner.planned(actor, room, after, purged)
         committed = await self._desk.commit(subject, actor, carry_out, room.id, plan)
         self._tell(room, before, after)

@@ -150,12 +150,24 @@ def category_shown(category: Category, rooms: int, directory: LocalDirectory) ->
 
 
 def removed_shown(
-    room_uri: str | None, pairs: Iterable[tuple[str, int]], directory: LocalDirectory
+    place: Category | Room, pairs: Iterable[tuple[str, int]], directory: LocalDirectory
 ) -> list[Shown]:
-    """Show role entries that a change took away with it; ``room`` is None for the creators of a category."""
+    """Show entries that a change took from the role lists of a room or the creators of a category.
+
+    ``room`` is None for a category. Nobody knows rooms and groups by their URIs, so they have names too.
+    """
+    room_uri = place.uri if isinstance(place, Room) else None
     return [
-        {"room": room_uri, "role": role, "uri": directory.uri_of(number)} for role, number in sorted(pairs)
+        {"room": room_uri, "place": place.name, "role": role, **_who(number, directory)}
+        for role, number in sorted(pairs)
     ]
+
+
+def _who(number: int, directory: LocalDirectory) -> Shown:
+    principal = directory.by_id(number)
+    if principal is None or principal.kind is not PrincipalKind.GROUP:
+        return {"uri": directory.uri_of(number)}
+    return {"uri": principal.uri, "name": principal.name}
 
 
 def purge_shown(node: Category | Room) -> str | None:

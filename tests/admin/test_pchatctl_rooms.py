@@ -120,15 +120,17 @@ class RoomTests(CommandCase):
         result = self.run_ctl("category", "set", "Work", "--deny", people[1])
         self.assertEqual("The category Work is changed.\n", result.stdout)
         self.assertEqual(
-            "pchatctl: 3 role entries outside the new scope were taken away: creator sip:bob@example.com;"
-            f" manager sip:bob@example.com of {made['uri']}; member sip:bob@example.com of {made['uri']}\n",
+            "pchatctl: 3 role entries outside the new scope were taken away:"
+            " creator sip:bob@example.com of Work; manager sip:bob@example.com of Hall;"
+            " member sip:bob@example.com of Hall\n",
             result.stderr,
         )
         self.assertEqual([], self.ctl("category", "set", "Work", "--deny", "")["removed"])
         self.ctl("category", "add", "Few", "--allow", people[1])
         moved = self.ctl("room", "move", "Hall", "--category", "Few")
         self.assertEqual(
-            [{"room": made["uri"], "role": "member", "uri": "sip:alice@example.com"}], moved["removed"]
+            [{"room": made["uri"], "place": "Hall", "role": "member", "uri": "sip:alice@example.com"}],
+            moved["removed"],
         )
         self.assertNotIn("removed", self.ctl("room", "show", "Hall"))
 
@@ -204,7 +206,9 @@ class RoomTests(CommandCase):
         self.refused("room", "set", "Den", "--category", "Few", "--manager", "bob@example.com")
         moved = self.ctl("room", "set", "Den", "--category", "Few", "--disabled", "yes")
         self.assertEqual(("Few", True), (moved["category"], moved["disabled"]))
-        self.assertEqual([{"room": moved["uri"], "role": "member", "uri": "example.com"}], moved["removed"])
+        self.assertEqual(
+            [{"room": moved["uri"], "place": "Den", "role": "member", "uri": "example.com"}], moved["removed"]
+        )
         self.assertEqual([ALICE], plain(self.ctl("room", "show", "Den")["members"]))
         self.refused("room", "set", "Den", "--disabled", "maybe", status=2)
 
@@ -287,10 +291,8 @@ class RoomTests(CommandCase):
 
     def test_control_characters(self) -> None:
         """A name that would act on the terminal is refused, and the refusal does not act either."""
-        for name in ("a\x1b[31mb", "a\nb", "a\tb", "\udcff", "x" * 257):
+        for name in ("a\x1b[31mb", "a\nb", "a\tb", "\udcff", "a\u202eb", "x" * 257):
             line = self.refused("room", "add", name, "--category", "Work")
             self.assertTrue(line.isprintable(), line)
             line = self.refused("room", "show", name)
             self.assertTrue(line.isprintable(), line)
-        self.ctl("room", "add", "a\u202eb", "--category", "Work")
-        self.assertIn(r"a\u202eb", self.run_ctl("room", "list").stdout)

@@ -330,13 +330,13 @@ class RemovalTests(GroupCase):
         ops = self.rules.room("Ops")
         self.rules.observer.take()
         removed = result(self.groups.remove_group(OPERATOR, "Traders"))
-        nowhere = {"room": None, "category": None, "group": None, "uri": uri}
+        nowhere = {"room": None, "category": None, "group": None, "uri": uri, "name": "Traders"}
         self.assertEqual(
             removed,
             [
-                nowhere | {"category": few, "role": "allowed"},
-                nowhere | {"room": ops.uri, "role": "member"},
-                nowhere | {"group": outer, "role": "member"},
+                nowhere | {"category": few, "place": "Few", "role": "allowed"},
+                nowhere | {"room": ops.uri, "place": "Ops", "role": "member"},
+                nowhere | {"group": outer, "place": "Floor", "role": "member"},
             ],
         )
         self.assertEqual(self.rules.observer.take()[0], ("rights_narrowed", ["Ops"]))

@@ -28,7 +28,8 @@ class WholeChangeTests(StaffCase):
         shown = result(self.rooms.change_roles(OPERATOR, "Hall", swap))
         self.assertEqual(self.holders("Hall", Role.MEMBER), [BOB, CAROL])
         # P-3: who is no member any more presents no longer.
-        self.assertEqual(shown["removed"], [{"room": shown["uri"], "role": "presenter", "uri": ALICE}])
+        gone = {"room": shown["uri"], "place": "Hall", "role": "presenter", "uri": ALICE}
+        self.assertEqual(shown["removed"], [gone])
 
     def test_contradictions(self) -> None:
         """Nobody named, or somebody both put on a list and taken from it: refused."""
