@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from attrs import astuple
 
 from pchat.admin.output import print_line, print_table
 from pchat.admin.program import Noun
@@ -27,8 +28,11 @@ def show(session: Session) -> None:
 def _print_settings(found: dict[str, Any]) -> None:
     # A newer server may have settings that we cannot explain.
     about = described()
-    rows = [(name, value, *about.get(name, ("", ""))) for name, value in found.items()]
-    print_table(("Setting", "Value", "Unit", "Meaning"), rows, "There are no settings.", whole=("Setting",))
+    rows = [
+        (name, value, *(astuple(about[name]) if name in about else ("", ""))) for name, value in found.items()
+    ]
+    columns = ("Setting", "Value", "Default", "Meaning")
+    print_table(columns, rows, "There are no settings.", whole=("Setting",))
 
 
 @config.command("set")
@@ -39,4 +43,4 @@ def change(session: Session, key: str, value: str) -> None:
     """Change one setting."""
     found = session.ask("PUT", address("config", key), {"value": value})
     name = key.strip().lower().replace("_", "-")
-    session.show(found, lambda _: print_line(f"The setting {name} is {found.get(name, value)}."))
+    session.show(found, lambda _: print_line(f"The setting {name} is {found.get(name, value) or 'empty'}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pchat.errors import AdministrationRefused
@@ -131,8 +132,7 @@ class AddinAdministration:
             if rooms and not force:
                 raise AdministrationRefused(
                     ResponseCode.ERROR_INVALID_ARGUMENT,
-                    f"{len(rooms)} rooms have the add-in {addin.name!r}, such as {rooms[0].name!r};"
-                    " with --force it is taken from them",
+                    f"{_rooms_have(rooms)} the add-in {addin.name!r}; with --force it is taken away",
                 )
             before = _told(_fields(addin.name, addin.url)) | {"rooms": [room.uri for room in rooms]}
             subject = Subject("addin", addin.name, "remove", addin.addin_id, before)
@@ -152,16 +152,15 @@ class AddinAdministration:
 
 
 def _fields(name: str, url: str) -> AddinFields:
-    checked = check_name(name, "add-in")
-    if len(checked) > NAME_CHARACTERS:
-        raise AdministrationRefused(
-            ResponseCode.ERROR_INVALID_ARGUMENT,
-            f"the add-in name has {len(checked)} characters; at most {NAME_CHARACTERS} are allowed",
-        )
-    address = WebAddress().read("the add-in address", url)
-    if not address:
-        raise AdministrationRefused(ResponseCode.ERROR_INVALID_ARGUMENT, "the add-in address is empty")
+    checked = check_name(name, "add-in", NAME_CHARACTERS)
+    address = WebAddress(required=True).read("the add-in address", url)
     return AddinFields(checked, fold(checked), address)
+
+
+def _rooms_have(rooms: Sequence[Room]) -> str:
+    if len(rooms) == 1:
+        return f"the room {rooms[0].name!r} has"
+    return f"{len(rooms)} rooms, such as {rooms[0].name!r}, have"
 
 
 def _told(fields: AddinFields) -> dict[str, Any]:

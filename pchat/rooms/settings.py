@@ -24,6 +24,11 @@ class WholeNumber:
     low: int
     high: int
 
+    @property
+    def range(self) -> str:
+        """Both ends, for a person."""
+        return f"{self.low} to {self.high}"
+
     def read(self, name: str, text: str) -> int:
         """Read what the operator typed.
 
@@ -46,10 +51,20 @@ class WholeNumber:
 
 @frozen
 class WebAddress:
-    """A setting that is an http or https address, or empty."""
+    """A setting that is an http or https address.
 
-    #: As long as an add-in's address (L-2).
+    Args:
+        length: Characters at most; as many as an add-in's address may have (L-2).
+        required: Whether it must not be empty.
+    """
+
     length: int = 255
+    required: bool = False
+
+    @property
+    def range(self) -> str:
+        """Nothing: it is no number."""
+        return ""
 
     def read(self, name: str, text: str) -> str:
         """Read what the operator typed.
@@ -58,7 +73,7 @@ class WebAddress:
             AdministrationRefused: No absolute http or https address.
         """
         address = text.strip()
-        if not address:
+        if not address and not self.required:
             return ""
         try:
             parts = urlsplit(address)
@@ -68,14 +83,17 @@ class WebAddress:
         if not good or len(address) > self.length or not address.isascii() or not address.isprintable():
             raise AdministrationRefused(
                 ResponseCode.ERROR_INVALID_ARGUMENT,
-                f"{name} must be an http:// or https:// address, at most {self.length} characters, or empty",
+                f"{name} must be an http:// or https:// address, at most {self.length} characters"
+                + ("" if self.required else ", or empty"),
             )
         return address
 
 
-def _setting(default: Any, form: WholeNumber | WebAddress, unit: str, meaning: str) -> Any:
+def _setting(default: Any, form: WholeNumber | WebAddress, meaning: str) -> Any:
     """Describe a setting: what it may be, and for ``pchatctl config show`` what it counts and bounds."""
-    return field(default=default, metadata={"form": form, "unit": unit, "meaning": meaning})
+    return field(
+        default=default, metadata={"form": form, "meaning": "; ".join(filter(None, (meaning, form.range)))}
+    )
 
 
 @define
@@ -97,25 +115,23 @@ class Settings:
     """
 
     participant_update_limit: int = _setting(
-        75, WholeNumber(0, UINT32), "users", "in a room above which joins and parts are not told"
+        75, WholeNumber(0, UINT32), "users in a room above which joins and parts are not told"
     )
-    default_history: int = _setting(30, WholeNumber(1, 500), "messages", "that who joins a room is given")
+    default_history: int = _setting(30, WholeNumber(1, 500), "messages that who joins a room is given")
     # The body limit of a SIP message must hold the largest message with its RTF.
-    message_size_limit: int = _setting(8_000, WholeNumber(1, 65_536), "bytes", "of a message's text in UTF-8")
+    message_size_limit: int = _setting(8_000, WholeNumber(1, 65_536), "bytes of a message's text in UTF-8")
     story_size_limit: int = _setting(
-        65_536, WholeNumber(1, 262_144), "bytes", "of a text that begins with [STORY]"
+        65_536, WholeNumber(1, 262_144), "bytes of a text that begins with [STORY]"
     )
-    search_limit: int = _setting(999, WholeNumber(1, 10_000), "messages", "that a query finds at most")
-    max_file_size_kb: int = _setting(20_000, WholeNumber(0, UINT32), "1024 bytes", "of a file")
+    search_limit: int = _setting(999, WholeNumber(1, 10_000), "messages that a query finds at most")
+    max_file_size_kb: int = _setting(20_000, WholeNumber(0, UINT32), "1024 bytes of a file")
     ace_limit: int = _setting(
-        2_000_000, WholeNumber(0, UINT32), "entries", "in the scopes and role lists of all rooms"
+        2_000_000, WholeNumber(0, UINT32), "entries in the scopes and role lists of all rooms"
     )
     invitation_limit: int = _setting(
-        2_000_000, WholeNumber(0, UINT32), "invitations", "that are kept for all users"
+        2_000_000, WholeNumber(0, UINT32), "invitations that are kept for all users"
     )
-    room_management_url: str = _setting(
-        "", WebAddress(), "", "page for room management; empty: the built-in one"
-    )
+    room_management_url: str = _setting("", WebAddress(), "page for room management; empty: the built-in one")
 
     def load(self, stored: Mapping[str, str]) -> None:
         """Take over what the store has; what it does not have gets its default.
@@ -154,10 +170,23 @@ def names() -> list[str]:
     return [_option(attribute.name) for attribute in fields(Settings)]
 
 
-def described() -> dict[str, tuple[str, str]]:
-    """Tell unit and meaning of all settings, by name with hyphens."""
+@frozen
+class About:
+    """What an operator is told about a setting.
+
+    Args:
+        default: The value while nobody has set one.
+        meaning: What it counts and bounds, and what it may be.
+    """
+
+    default: str
+    meaning: str
+
+
+def described() -> dict[str, About]:
+    """Explain all settings, by name with hyphens."""
     return {
-        _option(attribute.name): (attribute.metadata["unit"], attribute.metadata["meaning"])
+        _option(attribute.name): About(str(attribute.default), attribute.metadata["meaning"])
         for attribute in fields(Settings)
     }
 

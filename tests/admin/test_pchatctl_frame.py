@@ -29,7 +29,12 @@ class ServerTests(CommandCase):
             5, self.ctl("config", "set", "participant-update-limit", "5")["participant-update-limit"]
         )
         line = self.run_ctl("config", "show").stdout.splitlines()[1]
-        self.assertEqual(["participant-update-limit", "5", "users", "in", "a"], line.split()[:5])
+        self.assertEqual(["participant-update-limit", "5", "75", "users", "in"], line.split()[:5])
+        self.assertEqual("The setting room-management-url is empty.\n", self.set_page(""))
+        self.assertEqual(
+            "The setting room-management-url is https://rm.example.com.\n",
+            self.set_page("https://rm.example.com"),
+        )
         self.assertEqual(
             "The setting default-history is 7.\n",
             self.run_ctl("config", "set", "default_history", "7").stdout,
@@ -37,6 +42,16 @@ class ServerTests(CommandCase):
         self.refused("config", "set", "default-history", "501")
         self.refused("config", "set", "colour", "red")
         self.refused("config", "set", "default-history", status=2)
+
+    def set_page(self, page: str) -> str:
+        """Set the address of room management; tell what is said to it."""
+        return str(self.run_ctl("config", "set", "room-management-url", page).stdout)
+
+    def test_settings_are_explained(self) -> None:
+        """Each setting is shown with its default and its range, so that both can be found again."""
+        self.ctl("config", "set", "default-history", "7")
+        line = self.run_ctl("config", "show").stdout.splitlines()[2]
+        self.assertRegex(line, r"^default-history +7 +30 +messages .*; 1 to 500$")
 
     def test_status(self) -> None:
         """Without a server its store is described."""
