@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pchat.admin.output import print_table
-from pchat.admin.program import Verb
+from pchat.admin.program import Count, Verb
 from pchat.admin.session import Session, address
 
 
@@ -16,7 +16,7 @@ from pchat.admin.session import Session, address
 @click.option("--room", metavar="R", help="Users who could be on the role lists of a room.")
 @click.option("--presenters", is_flag=True, help="With --room: only those who could present in it.")
 @click.option("--filter", "filter_", metavar="T", help="Part of a name, address or mail; * for anything.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show N at most; otherwise all.")
+@click.option("--limit", metavar="N", type=Count(min=1), help="Show N at most; otherwise all.")
 @click.pass_obj
 def eligible(
     session: Session,
@@ -42,7 +42,8 @@ def eligible(
     found = session.ask("GET", address("eligible", query=query))
     session.show(found[:limit], _print_users)
     if limit is not None and len(found) > limit:
-        session.remark(f"{len(found) - limit} more are not shown")
+        more = len(found) - limit
+        session.remark(f"{more} more {'is' if more == 1 else 'are'} not shown")
 
 
 def _print_users(found: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pchat.admin.output import print_line, print_table, printable
-from pchat.admin.program import Noun, Verb
+from pchat.admin.program import Count, Noun, Verb
 from pchat.admin.session import Session, address
 from pchat.rooms.message_administration import REPLACEMENT
 
@@ -104,7 +104,7 @@ def clear(session: Session, room: str, until: str, yes: bool) -> None:
 @messages.command("search")
 @click.option("--room", metavar="R", multiple=True, help="Only in this room; repeatable.")
 @click.option("--user", metavar="U", multiple=True, help="Address of an author; repeatable.")
-@click.option("--limit", type=click.IntRange(1, 10_000), help="Messages that are shown at most, the newest.")
+@click.option("--limit", type=Count(1, 10_000), help="Messages that are shown at most, the newest.")
 @_filters
 @click.pass_obj
 def search(session: Session, /, limit: int | None, **given: Any) -> None:

@@ -13,10 +13,11 @@ from attrs import asdict
 from pchat.admin.output import print_details
 from pchat.admin.program import Verb
 from pchat.admin.session import Session, address
-from pchat.client.endpoint import Place
+from pchat.client.endpoint import PasswordMissing, Place
 from pchat.client.exchange import Person, Times, exchange
 from pchat.config import Config
 from pchat.config.sections import SipListener, split_address
+from pchat.directory.people import check_user_uri
 from pchat.errors import OperatorError
 from pchat.frontend.addresses import pool_uri
 from pchat.ops.announcement import DEMO_ACCOUNTS
@@ -63,7 +64,10 @@ def test_message(
     people = (_person(sender, passwords), _person(receiver, passwords))
     where = None if room is None else session.ask("GET", address("rooms", room))["uri"]
     place = _place(config, ca)
-    times = exchange(place, pool_uri(config.server.domain), people, where, timeout)
+    try:
+        times = exchange(place, pool_uri(config.server.domain), people, where, timeout)
+    except PasswordMissing as error:
+        raise OperatorError(f"{error}; name a file that has it with --credentials") from error
     found = _shown(place, times)
     session.show(found, print_details)
 
@@ -82,7 +86,7 @@ def _shown(place: Place, times: Times) -> dict[str, Any]:
 
 
 def _person(text: str, passwords: dict[str, str]) -> Person:
-    user = text.strip().removeprefix("sip:")
+    user = check_user_uri(text).removeprefix("sip:")
     return Person(user, passwords.get(user.casefold()))
 
 

@@ -5,6 +5,7 @@ Source: docs/operating.md "Administration" (exit 0, 1 refused, 2 usage).
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ import click
 from pchat.admin.output import print_json, printable
 from pchat.admin.session import DEFAULT_CONFIG, Refused, Session
 from pchat.errors import OperatorError, StoreError
+
+#: What looks like an option though a number is meant; it is told apart by its first digit.
+_NUMBER = re.compile(r"-[0-9]")
 
 
 def _take_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -47,6 +51,16 @@ def _global_options(*, root: bool) -> list[click.Parameter]:
         ["--json"], is_flag=True, expose_value=False, callback=_take_json, help="Print JSON, for programs."
     )
     return [config, as_json]
+
+
+class Count(click.IntRange):
+    """A whole number within a range; refused in our words."""
+
+    name = "whole number"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Tell what stands for it in the help."""
+        return "N"
 
 
 class Verb(click.Command):
@@ -121,6 +135,8 @@ def _tell(session: Session, text: str, code: str) -> None:
 def _tell_usage(session: Session, error: click.UsageError) -> None:
     missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
     text = "a command is missing" if missing else " ".join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption) and _NUMBER.fullmatch(error.option_name):
+        text += f" If a number is meant, put -- before it: -- {error.option_name}."
     if session.as_json:
         _tell(session, text, "usage")
     elif missing:

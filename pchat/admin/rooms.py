@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from pchat.admin.output import print_details, print_line, print_table, printable
-from pchat.admin.program import Noun
+from pchat.admin.program import Count, Noun
 from pchat.admin.session import Session, address
 
 Function = Callable[..., Any]
-PRIVACY = click.Choice(["open", "closed", "secret"], case_sensitive=False)
-TYPE = click.Choice(["normal", "auditorium"], case_sensitive=False)
 #: As far as Get-CsPersistentChatRoom counts (ResultSize).
 LARGEST = 2_147_483_647
+PRIVACY = click.Choice(["open", "closed", "secret"], case_sensitive=False)
+TYPE = click.Choice(["normal", "auditorium"], case_sensitive=False)
 INVITATIONS = click.Choice(["inherit", "false"], case_sensitive=False)
 
 
@@ -74,8 +74,8 @@ def add(session: Session, /, name: str, disabled: bool, **given: Any) -> None:
 @click.option("--type", "type_", type=TYPE)
 @click.option("--invitations", type=INVITATIONS)
 @click.option("--disabled/--enabled", default=None, help="Disabled rooms only, or the others only.")
-@click.option("--exceeds-mb", metavar="N", type=click.IntRange(0, LARGEST), help="Rooms with more text.")
-@click.option("--limit", metavar="N", type=click.IntRange(0, LARGEST), help="So many rooms at most.")
+@click.option("--exceeds-mb", metavar="N", type=Count(0, LARGEST), help="Rooms with more text.")
+@click.option("--limit", metavar="N", type=Count(0, LARGEST), help="So many rooms at most.")
 @click.pass_obj
 def list_rooms(
     session: Session,
@@ -94,7 +94,7 @@ def list_rooms(
         query["disabled"] = "true" if disabled else "false"
     if exceeds_mb is not None:
         query["exceeds_mb"] = str(exceeds_mb)
-    none = "There are no such rooms." if query else "There are no rooms."
+    none = "There are no such rooms." if query or limit is not None else "There are no rooms."
     session.show(session.ask_all("rooms", query=query, most=limit), lambda found: _print_rooms(found, none))
 
 

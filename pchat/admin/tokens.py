@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 import click
 
 from pchat import ticks
+from pchat.admin.fields import TIME_PATTERN
 from pchat.admin.output import print_details, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -24,8 +26,12 @@ def tokens() -> None:
 
 
 def _expiry(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Turn a number of days into a time; a date is left to the rules."""
-    if value is None or not value.isascii() or not value.isdecimal():
+    """Turn a number of days into a time; whether a date is too far away is left to the rules."""
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdecimal():
+        if not re.fullmatch(TIME_PATTERN, value):
+            raise click.BadParameter(f"{value!r} is neither a number of days nor a date such as 2030-12-31")
         return value
     if len(value) > 5 or not 1 <= int(value) <= LONGEST_DAYS:
         raise click.BadParameter(f"a token lasts 1 to {LONGEST_DAYS} days")

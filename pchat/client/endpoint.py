@@ -38,6 +38,10 @@ class EndpointFailed(OperatorError):
     """The server did not do what it should; one line that says what."""
 
 
+class PasswordMissing(EndpointFailed):
+    """The server asks for a password, and none is known."""
+
+
 @frozen
 class Place:
     """Where a server is and how to know it.
@@ -120,7 +124,7 @@ class Endpoint:
         answer = self._ask(self._register({}))
         if answer.status == 401:
             if password is None:
-                raise EndpointFailed(f"{self.user}: the server asks for a password, and none is given")
+                raise PasswordMissing(f"{self.user}: the server asks for a password, and none is given")
             answer = self._handshake(answer, password)
             if answer.status == 401:
                 raise EndpointFailed(f"{self.user}: the server refuses the password")

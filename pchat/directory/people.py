@@ -120,8 +120,13 @@ def check_user_uri(text: str) -> str:
     plain = text.strip()
     if plain[:4].casefold() == "sip:":
         plain = plain[4:]
+    if len(plain) > URI_CHARACTERS:
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT,
+            f"the address has {len(plain)} characters; at most {URI_CHARACTERS} are allowed",
+        )
     user, at, domain = plain.partition("@")
-    if not at or len(plain) > URI_CHARACTERS or not _USER.fullmatch(user) or not _DOMAIN.fullmatch(domain):
+    if not at or not _USER.fullmatch(user) or not _DOMAIN.fullmatch(domain):
         raise AdministrationRefused(
             ResponseCode.ERROR_INVALID_ARGUMENT,
             f"{text[:80]!r} is no user address such as sip:alice@example.com",

@@ -45,6 +45,8 @@ RunInThread = Callable[..., Deferred[Any]]
 Verifiers = Mapping[tuple[str, str], bytes]
 #: Display name, company and mail address.
 Names = tuple[str, str, str]
+#: What they are called in refusals.
+_CALLED = {"display_name": "display name", "company": "company", "email": "mail address"}
 #: What is in force while nobody has set a global policy (P-16).
 NO_POLICY = PolicyRecord("global", 0, False, "")
 
@@ -188,9 +190,9 @@ class PeopleAdministration:
             uri_folded=principal_key(address),
             kind=PrincipalKind.USER,
             name=address.removeprefix("sip:").partition("@")[0],
-            display_name=check_description(display_name),
-            company=check_description(company),
-            email=check_description(email),
+            display_name=check_description(display_name, _CALLED["display_name"]),
+            company=check_description(company, _CALLED["company"]),
+            email=check_description(email, _CALLED["email"]),
         )
         secrets = None if password is None else await self._hashed(address, password)
         async with self._desk.lock:
@@ -222,7 +224,11 @@ class PeopleAdministration:
             user = self.user(uri)
             old = {"display_name": user.display_name, "company": user.company, "email": user.email}
             given = {"display_name": display_name, "company": company, "email": email}
-            new = old | {name: check_description(text) for name, text in given.items() if text is not None}
+            new = old | {
+                name: check_description(text, _CALLED[name])
+                for name, text in given.items()
+                if text is not None
+            }
             before = {name: text for name, text in old.items() if text != new[name]}
             if before:
                 subject = Subject.of("user", user, "change", before, {name: new[name] for name in before})

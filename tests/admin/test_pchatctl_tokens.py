@@ -57,7 +57,7 @@ class TokenTests(CommandCase):
         self.refused("token", "add", "ci", "--scope", "write", status=2)
         self.refused("token", "add", "ci", "--scope", "read", "--expires", "0", status=2)
         self.refused("token", "add", "ci", "--scope", "read", "--expires", "3651", status=2)
-        self.refused("token", "add", "ci", "--scope", "read", "--expires", "soon")
+        self.refused("token", "add", "ci", "--scope", "read", "--expires", "soon", status=2)
         self.refused("token", "add", "c i", "--scope", "read")
         self.assertIn("There are no tokens.", self.run_ctl("token", "list").stdout)
 
