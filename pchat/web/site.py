@@ -189,11 +189,20 @@ class BoundedChannel(http.HTTPChannel):
             super().rawDataReceived(data)
 
     def allHeadersReceived(self) -> None:
-        """Refuse a body that says it is too large before any of it is read."""
-        if self.length is not None and self.length > self.site.limits.body_bytes:
+        """Refuse a doubtful head, and a body that says it is too large before any of it is read."""
+        if self._is_doubtful():
+            self.refuse(400, b"Bad Request")
+        elif self.length is not None and self.length > self.site.limits.body_bytes:
             self.refuse(413, b"Content Too Large")
         else:
             super().allHeadersReceived()
+
+    def _is_doubtful(self) -> bool:
+        """Tell whether a proxy may have understood a head in another way (RFC 9112 sections 3.2 and 6.1)."""
+        headers = self.requests[-1].requestHeaders
+        # twisted ignores the coding "identity", which is none any more: nobody can tell where the body ends.
+        coded = headers.hasHeader(b"Transfer-Encoding") and self.length is not None
+        return coded or len(headers.getRawHeaders(b"Host", [])) > 1
 
     def allContentReceived(self) -> None:
         """Let a whole request be answered."""

@@ -115,7 +115,10 @@ class BodyTests(SiteCase):
         self.send(
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         )
-        self.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx")
+        for field in ("Content-Length: +1", "Transfer-Encoding: identity", "Host: b"):
+            answer = self.send(f"POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode() + post(1))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), field)
+            self.assertTrue(self.closed)
         self.assertEqual(0, self.echo.asked)
 
     def test_form_stays_unread(self) -> None:
