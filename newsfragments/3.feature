@@ -16,3 +16,4 @@ count and probe.
 `docs/conformance.md` tells of each rule, command and error code of the reference server where it is built, what
 shows it and where we differ; `docs/administration.md` has every parameter of its 37 cmdlets.
 * One user cannot keep the server from others: four of his commands run at a time, commands that wait are bounded in bytes, searches of words are interrupted after two seconds; names that look the same are the same.
+* The administration side was attacked: copies of the store are made and put back safely (`pchatctl backup`, `restore`), web connections are bounded per address and by what clients take, and a token that is revoked stops what still waits with it.
