@@ -16,6 +16,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from pchat import ticks
+from pchat.errors import StoreUnavailable
 from pchat.rooms.message_filter import MessageFilter, check_characters, refused
 from pchat.rooms.reply_size import that_fit
 from pchat.store.audit import AuditEntry
@@ -275,6 +276,9 @@ class MessageAdministration:
 
         Returns:
             The messages, and the last chat id up to which there are no others.
+
+        Raises:
+            StoreUnavailable: One message alone takes too long, or the store cannot be read.
         """
         [room_id] = query.rooms
         while True:
@@ -284,6 +288,8 @@ class MessageAdministration:
             if found.messages:
                 return found.messages, found.messages[-1].chat_id
             # It has looked at as much as one search may: what is behind that must not be passed over.
+            if first == last:
+                raise StoreUnavailable("the search takes too long")
             last = (first + last) // 2
 
     async def _find(self, query: HistoryQuery) -> dict[int, Found]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from twisted.internet.defer import ensureDeferred
 
 from pchat import ticks
@@ -11,6 +13,7 @@ from pchat.rooms import message_administration
 from pchat.rooms.message_administration import REPLACEMENT
 from pchat.rooms.message_filter import MessageFilter
 from pchat.store import search
+from pchat.store.transaction import DirectTransaction, TookTooLong
 from pchat.testing.memory import BEGINNING, now_or_never
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.message_support import BOB, MessageCase
@@ -226,6 +229,13 @@ class Pieces(MessageCase):
         while after is not None:
             after = self.remove(chosen, after=after, upto=10)["next"]
         self.assertEqual({**dict.fromkeys(range(1, 8), "red"), 9: "red"}, self.texts())
+
+    def test_search_that_gets_nowhere(self) -> None:
+        """What cannot be searched, however little of it at a time, is no reason to go on for ever."""
+        self.say("red", "red")
+        with mock.patch.object(DirectTransaction, "word_hits", side_effect=TookTooLong("interrupted")):
+            self.assertRaises(StoreUnavailable, self.remove, MessageFilter(words="red"))
+        self.assertEqual(2, self.remove(MessageFilter(words="red"))["changed"])
 
     def test_nothing_left(self) -> None:
         """A place beyond the end, or an empty room, is the end."""
