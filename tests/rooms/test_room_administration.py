@@ -183,7 +183,8 @@ class RoomTests(StaffCase):
             return done
 
         self.patch(store, "write", write_and_enable)
-        self.refused(self.rooms.remove_room(OPERATOR, "Ops"), ResponseCode.ERROR_DATA_COLLISION)
+        refusal = self.assertRaises(AdministrationRefused, result, self.rooms.remove_room(OPERATOR, "Ops"))
+        self.assertIs(ResponseCode.ERROR_DATA_COLLISION, refusal.code)
         self.assertEqual(self.rules.query("select count(*) from messages"), [(PIECE + 1,)])
         after = json.dumps({"first": 1, "last": PIECE, "messages": PIECE})
         self.assertEqual(
