@@ -87,6 +87,10 @@ class StoreUnavailable(StoreError):
     """Certainly nothing was committed; the request may be sent again (503)."""
 
 
+class TookTooLong(StoreUnavailable):
+    """A statement was interrupted because it took more time than it may."""
+
+
 class OutcomeUnknown(StoreError):
     """Whether the commit happened is not known yet; no answer may be given until it is."""
 

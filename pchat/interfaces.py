@@ -151,6 +151,9 @@ class ITransaction(Protocol):
 
         Returns:
             Row, room, chat id, time and text of each. The text is there only if ``words`` ask for case.
+
+        Raises:
+            TookTooLong: It was interrupted; the transaction can go on.
         """
 
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
+from pchat.errors import TookTooLong
 from pchat.interfaces import ITransaction, Row, SqlValue
 from pchat.store.messages import StoredMessage
 from pchat.store.spans import Span, rooms_spans, rows_between, rows_of_span
-from pchat.store.transaction import TookTooLong
 from pchat.words import WordQuery, matches
 
 #: Hits that one search looks at; then it tells that there may be more.

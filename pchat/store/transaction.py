@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
-from pchat.errors import OurError, StoreError, StoreUnavailable
+from pchat.errors import OurError, StoreError, StoreUnavailable, TookTooLong
 from pchat.interfaces import Row, SqlValue, WordsRow
 from pchat.store import fts5
 from pchat.store.interruption import interrupted_after
@@ -36,10 +36,6 @@ _OCTET_LENGTH = re.compile(r"\boctet_length\((\w+)\)")
 
 class ConstraintError(StoreError):
     """A statement would have broken a unique, reference or check rule; nothing of its body was committed."""
-
-
-class TookTooLong(StoreUnavailable):
-    """A statement was interrupted because it took more time than it may."""
 
 
 def primary_code(error: sqlite3.Error) -> int:

@@ -7,13 +7,13 @@ from unittest import mock
 from twisted.internet.defer import ensureDeferred
 
 from pchat import ticks
-from pchat.errors import StoreUnavailable
+from pchat.errors import StoreUnavailable, TookTooLong
 from pchat.interfaces import ITransaction
 from pchat.rooms import message_administration
 from pchat.rooms.message_administration import REPLACEMENT
 from pchat.rooms.message_filter import MessageFilter
 from pchat.store import search
-from pchat.store.transaction import DirectTransaction, TookTooLong
+from pchat.store.transaction import DirectTransaction
 from pchat.testing.memory import BEGINNING, now_or_never
 from pchat.xccos.codes import ResponseCode
 from tests.rooms.message_support import BOB, MessageCase
