@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 from attrs import evolve
 from twisted.internet.address import IPv6Address, UNIXAddress
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from pchat.admin.api import Reply
 from pchat.admin.routes import Caller
+from pchat.sip.factory import SipFactory
 from tests.admin.test_https import LIMITS, WebCase
 
 #: What a TCP transport keeps before it asks its producer to pause.
@@ -96,6 +98,15 @@ class ManyConnections(WebCase):
         )
         for address, refused in ((one, False), (neighbour, False), (neighbour, True), (other, False)):
             self.assertEqual(refused, self.connect(address)[1].disconnected)
+
+    def test_one_address_of_sip(self) -> None:
+        """SIP counts in the same way, and forgets who is gone."""
+        factory = SipFactory(lambda source: Mock(), 10, 1)
+        one, neighbour = (IPv6Address("TCP", host, 1) for host in ("2001:db8::1", "2001:db8::2:3"))
+        self.assertIsNotNone(factory.buildProtocol(one))
+        self.assertIsNone(factory.buildProtocol(neighbour))
+        factory.connection_ended(one.host)
+        self.assertIsNotNone(factory.buildProtocol(neighbour))
 
     def test_operators_at_the_socket(self) -> None:
         """Local peers have no address, and are only counted together."""
