@@ -10,6 +10,7 @@ Source: docs/spec/persistent-chat-server.md F-11; docs/spec/xccos.md section 3.8
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 
 from attrs import define, field, frozen
 
@@ -23,6 +24,8 @@ from pchat.words import WordQuery, matches
 LOOKS = 50_000
 #: Characters of texts that one search looks at again because case matters: under a second of work.
 LOOKS_CHARACTERS = 4_000_000
+#: Seconds after which a search begins no further statement; one may take `transaction.WORDS_SECONDS`.
+SECONDS = 2.0
 #: Hits of one statement, at most; fewer if their texts come with them.
 STEP, STEP_OF_TEXTS = 5_000, 250
 #: Rooms with a smaller part of all messages than one in so many are looked for by themselves.
@@ -126,7 +129,7 @@ class _Search:
 
     async def _read(self) -> None:
         """Read hits until it is known which messages are given, and whether there are more."""
-        query, looks = self._query, 0
+        query, looks, end = self._query, 0, monotonic() + SECONDS
         cased = query.words is not None and query.words.cased is not None
         spans = await rooms_spans(self._txn, query.rooms)
         quiet = await self._are_quiet(spans)
@@ -148,7 +151,8 @@ class _Search:
                 for span in waiting:
                     self._rooms[span.room_id].done = True
                 break
-            if len(self._chosen) > query.most or looks >= LOOKS or self._characters >= LOOKS_CHARACTERS:
+            looked_enough = looks >= LOOKS or self._characters >= LOOKS_CHARACTERS or monotonic() > end
+            if len(self._chosen) > query.most or looked_enough:
                 break
             first, last = (first, rows[-1][0] - 1) if query.newest_first else (rows[-1][0] + 1, last)
             step = most_at_once

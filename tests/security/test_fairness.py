@@ -173,6 +173,20 @@ class LongSearches(FairnessTestCase):
         self.assertEqual((reply.code, reply.data[0].get("exceeded")), (200, "true"))
         self.assertEqual(len(looked), 9)
 
+    def test_many_steps(self) -> None:
+        """A search that has taken its time begins no further step, and the answer says so."""
+        self.patch(history_search, "SECONDS", -1.0)
+        self.patch(history_search, "STEP_OF_TEXTS", 3)
+        self.mallory.join(self.lobby)
+        for _ in range(9):
+            self.mallory.post(self.lobby, "needle")
+        looked = self.calls(history_search, "matches")
+        reply = self.bob.command(
+            "bcbydate", f'<chanib uri="{self.lobby.uri}"/><bcq><text matchcase="true">NEEDLE</text></bcq>'
+        )
+        assert reply is not None
+        self.assertEqual((reply.code, reply.data[0].get("exceeded"), len(looked)), (200, "true", 3))
+
     def test_words_that_keep_the_index_busy(self) -> None:
         """A search that takes too long is interrupted; the answer tells that there may be more."""
         self.mallory.join(self.lobby)
