@@ -8,6 +8,8 @@ from pchat.directory.people import Principal, PrincipalKind, PrincipalState, pri
 from pchat.store.groups import GroupRecord
 from pchat.store.people import PeopleSnapshot, PolicyRecord, PrincipalRecord
 
+#: What is in force while nobody has set a global policy (P-16).
+NO_POLICY = PolicyRecord("global", 0, False, "")
 _NONE: frozenset[int] = frozenset()
 
 
@@ -34,7 +36,7 @@ class LocalDirectory:
         self._above: dict[int, frozenset[int]] = {}
         self._affiliations: dict[int, frozenset[int]] = {}
         self._user_policies: dict[int, PolicyRecord] = {}
-        self._global_policy = PolicyRecord("global", 0, False, "")
+        self._global_policy = NO_POLICY
 
     def load(self, snapshot: PeopleSnapshot) -> None:
         """Take over everything from the store; principals already known keep their objects."""
@@ -45,7 +47,7 @@ class LocalDirectory:
         self._above.clear()
         self._affiliations.clear()
         self._user_policies.clear()
-        self._global_policy = PolicyRecord("global", 0, False, "")
+        self._global_policy = NO_POLICY
         for record in snapshot.principals:
             self.apply_principal(record)
         for policy in snapshot.policies:

@@ -13,7 +13,7 @@ from pchat.rooms.committing import ChangeDesk, Subject
 from pchat.rooms.entry_limit import check_entries
 from pchat.rooms.names import check_description, check_name, fold
 from pchat.rooms.new_domains import NewDomains
-from pchat.rooms.people_administration import PeopleAdministration
+from pchat.rooms.people_queries import PeopleQueries
 from pchat.rooms.role_lists import RoleRules, grants
 from pchat.rooms.room_words import changed
 from pchat.rooms.scope import ScopeLists
@@ -51,9 +51,7 @@ class CategoryAdministration:
     Source: docs/spec/persistent-chat-server.md sections 2.2 and 3.3 (P-2, P-11).
     """
 
-    def __init__(
-        self, desk: ChangeDesk, people: PeopleAdministration, access: Access, rules: RoleRules
-    ) -> None:
+    def __init__(self, desk: ChangeDesk, people: PeopleQueries, access: Access, rules: RoleRules) -> None:
         self._desk = desk
         self._people = people
         self._access = access
