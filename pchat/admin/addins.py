@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table, printable
+from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -33,7 +33,10 @@ def list_addins(session: Session) -> None:
 
 
 def _print_addins(found: list[dict[str, Any]]) -> None:
-    rows = [(addin["name"], addin["url"], addin["number_of_chat_rooms"], addin["guid"]) for addin in found]
+    rows = [
+        (addin["name"], addin["url"], addin["number_of_chat_rooms"], addin["guid"])
+        for addin in by_name(found)
+    ]
     print_table(("Name", "URL", "Rooms", "GUID"), rows, "There are no add-ins.", whole=("GUID",))
 
 

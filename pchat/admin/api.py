@@ -89,7 +89,7 @@ class AdministrationApi:
     def __init__(self, base: HasAdministration, status: Status) -> None:
         rules = base.administration
         self.routes: list[Route] = [
-            *PeopleRoutes(rules.people).routes(),
+            *PeopleRoutes(rules.people, rules.invitations).routes(),
             *GroupRoutes(rules.groups, rules.eligible).routes(),
             *CategoryRoutes(rules.categories).routes(),
             *RoomRoutes(rules.rooms).routes(),

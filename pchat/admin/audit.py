@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from pchat.admin.output import print_table
-from pchat.admin.program import Noun
+from pchat.admin.output import print_table, shown
+from pchat.admin.program import Count, Noun
 from pchat.admin.routes import MOST_ENTRIES
 from pchat.admin.session import Session, address
 
 #: As much as a person looks through.
 USUAL_LIMIT = 100
+#: Stands for a text or a list that is empty.
+EMPTY = "''"
+#: Characters of a text, and entries of a list, that are shown to a person.
+LONGEST_SHOWN = 100
+ENTRIES_SHOWN = 3
 
 
 @click.group("audit", cls=Noun)
@@ -23,16 +27,18 @@ def audit() -> None:
 
 @audit.command("list")
 @click.option("--actor", metavar="A", help="Who did it: local:USER, token:NAME or an address.")
-@click.option("--object", metavar="O", help="URI of what was changed, or its name if it has no URI.")
+@click.option("--object", metavar="O", help="Address or URI of what was changed, or its name if it has none.")
 @click.option("--kind", metavar="K", help="Kind of what was changed: room, user, setting, …")
 @click.option("--action", metavar="W", help="What was done: add, change, remove, …")
 @click.option("--from", metavar="TIME", help="Not before this time, such as 2030-12-31 or 2030-12-31T08:00Z.")
 @click.option("--to", metavar="TIME", help="Not after this time; a date alone is that whole day.")
-@click.option("--limit", type=click.IntRange(1, MOST_ENTRIES), default=USUAL_LIMIT, show_default=True)
+@click.option("--limit", type=Count(1, MOST_ENTRIES), default=USUAL_LIMIT, show_default=True)
 @click.pass_obj
 def list_entries(session: Session, /, limit: int, **filters: str | None) -> None:
     """List changes, the newest first."""
     query = {name: text for name, text in filters.items() if text is not None} | {"limit": str(limit)}
+    if "@" in query.get("object", "") and ":" not in query["object"]:
+        query["object"] = f"sip:{query['object']}"
     session.show(session.ask("GET", address("audit", query=query)), _print_entries)
 
 
@@ -54,11 +60,15 @@ def _print_entries(found: list[dict[str, Any]]) -> None:
 
 def _told(attributes: dict[str, Any] | None) -> str:
     """Write the attributes of one side of a change."""
-    values = {
-        name: value if isinstance(value, str) else _json(value) for name, value in (attributes or {}).items()
-    }
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return ", ".join(f"{name} {_value(value)}" for name, value in (attributes or {}).items())
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _value(value: Any) -> str:
+    """Write one attribute, as much of it as a person takes in; ``--json`` has all of it."""
+    if value in ("", []):
+        return EMPTY
+    if not isinstance(value, list):
+        text = shown(value)
+        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    told = "; ".join(map(_value, value[:ENTRIES_SHOWN]))
+    return told if len(value) <= ENTRIES_SHOWN else f"{told}; and {len(value) - ENTRIES_SHOWN} more"

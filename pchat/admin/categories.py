@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table, printable
+from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -71,7 +71,7 @@ def _print_categories(found: list[dict[str, Any]]) -> None:
             category["denied_members"],
             category["number_of_chat_rooms"],
         )
-        for category in found
+        for category in by_name(found)
     ]
     print_table(("Name", "Description", "Allowed", "Denied", "Rooms"), rows, "There are no categories.")
 

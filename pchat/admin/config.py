@@ -44,3 +44,13 @@ def change(session: Session, key: str, value: str) -> None:
     found = session.ask("PUT", address("config", key), {"value": value})
     name = key.strip().lower().replace("_", "-")
     session.show(found, lambda _: print_line(f"The setting {name} is {found.get(name, value) or 'empty'}."))
+
+
+@config.command("reset")
+@click.argument("key")
+@click.pass_obj
+def reset(session: Session, key: str) -> None:
+    """Give one setting its default again."""
+    found = session.ask("DELETE", address("config", key))
+    name = key.strip().lower().replace("_", "-")
+    session.show(found, lambda _: print_line(f"The setting {name} is {found.get(name) or 'empty'} again."))

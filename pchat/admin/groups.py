@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table, printable
+from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 
@@ -38,7 +38,8 @@ def list_groups(session: Session) -> None:
 
 def _print_groups(found: list[dict[str, Any]]) -> None:
     rows = [
-        (group["name"], group["description"], group["number_of_members"], group["uri"]) for group in found
+        (group["name"], group["description"], group["number_of_members"], group["uri"])
+        for group in by_name(found)
     ]
     print_table(("Name", "Description", "Members", "URI"), rows, "There are no groups.", whole=("URI",))
 

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pchat.rooms.names import fold
+
 #: What a terminal may act on, or what may make a name look like another.
 _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Joiners that several scripts and emoji need inside words.
@@ -30,7 +32,14 @@ GAP = 2
 NARROWEST = 8
 #: What is copied as a whole, and of no use in two pieces.
 _ADDRESS = re.compile(r"(?:sip|ma-chan|ma-cat|ma-grp):\S+$")
+#: DEL is ASCII, but JSON does not escape it.
+_BEYOND_ASCII = re.compile(r"[^\n -~]")
 _FRACTION = re.compile(r"\.\d+Z$")
+
+
+def by_name(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Sort what has names, for persons; programs get it in the order in which it was made."""
+    return sorted(found, key=lambda one: fold(str(one["name"])))
 
 
 def printable(text: str) -> str:
@@ -59,12 +68,18 @@ def shown(value: object) -> str:
 
 
 def print_json(value: object, *, error: bool = False) -> None:
-    """Print a value as JSON, as the stream's encoding allows."""
+    """Print a value as JSON, as the stream's encoding allows; what a terminal may act on is escaped."""
     stream = sys.stderr if error else sys.stdout
     unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(value, ensure_ascii=not unicode, indent=None if error else 2)
-    # A lone surrogate cannot be written in UTF-8.
-    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"), err=error)
+    # A person may read it too. Beyond ASCII there is nothing but the content of texts.
+    click.echo(_BEYOND_ASCII.sub(_escaped, text), err=error)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    seen = character in _JOINERS or unicodedata.category(character) not in _DANGEROUS
+    return character if seen else json.dumps(character)[1:-1]
 
 
 def print_line(text: str) -> None:
@@ -108,14 +123,14 @@ def print_details(value: Mapping[str, Any]) -> None:
     for name, item in value.items():
         entries = item if isinstance(item, list) and item else [item]
         for number, entry in enumerate(entries):
-            text = shown(_to_the_second(entry) if name.endswith("_on") else entry)
+            text = shown(to_the_second(entry) if name.endswith("_on") else entry)
             table.add_row(Text("" if number else printable(_label(name))), Text(text))
             if _ADDRESS.match(text):
                 needed = max(needed, cell_len(text))
     _print(table, max(map(cell_len, value), default=0) + GAP + needed if needed else 0)
 
 
-def _to_the_second(value: object) -> object:
+def to_the_second(value: object) -> object:
     """Shorten a time; nobody reads fractions of a second."""
     return _FRACTION.sub("Z", value) if isinstance(value, str) else value
 

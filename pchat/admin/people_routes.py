@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pchat.admin.fields import Field, Flag, Text
-from pchat.admin.routes import NOTHING, Answer, Call, Route
+from pchat.admin.routes import NOTHING, Answer, Call, Page, Route
 from pchat.directory.people import check_user_uri
 from pchat.errors import AdministrationRefused
+from pchat.rooms.invitation_report import InvitationReport
 from pchat.rooms.people_administration import PeopleAdministration
 from pchat.xccos.codes import ResponseCode
 
@@ -20,10 +21,12 @@ class PeopleRoutes:
 
     Args:
         people: Where their rules are.
+        invitations: Tells who was invited where.
     """
 
-    def __init__(self, people: PeopleAdministration) -> None:
+    def __init__(self, people: PeopleAdministration, invitations: InvitationReport) -> None:
         self._people = people
+        self._invitations = invitations
 
     def routes(self) -> list[Route]:
         """List the operations; of two that match, the first is meant."""
@@ -59,6 +62,12 @@ class PeopleRoutes:
                 summary="Remove an account with all its roles; its messages stay",
                 scope="people",
                 status=204,
+            ),
+            Route(
+                *("GET", "users/{user}/invitations", self._list_invitations),
+                summary="List the invitations of a user",
+                scope="read",
+                answer="InvitationEntries",
             ),
             *self._state_routes(),
             *self._policy_routes(),
@@ -133,6 +142,13 @@ class PeopleRoutes:
                 f"{domain} is not the domain of this server: accounts are NAME@{self._people.domain}",
             )
         return 201, await self._people.add_user(call.actor, **call.body)
+
+    async def _list_invitations(self, call: Call) -> Answer:
+        # One more than wanted tells whether others follow.
+        found = await self._invitations.list_invitations(
+            *call.names, limit=call.limit + 1, offset=call.offset
+        )
+        return 200, Page(found[: call.limit], len(found) > call.limit)
 
     async def _show_user(self, call: Call) -> Answer:
         return 200, await self._people.show_user(*call.names)

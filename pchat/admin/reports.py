@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_line, print_table
-from pchat.admin.program import Noun
+from pchat.admin.output import print_line, print_table, to_the_second
+from pchat.admin.program import Count, Noun
 from pchat.admin.session import Session, address
 from pchat.rooms.usage import DAYS, MOST_DAYS, MOST_TOP, TOP
 
@@ -24,14 +24,14 @@ def reports() -> None:
 @reports.command("usage")
 @click.option(
     "--days",
-    type=click.IntRange(1, MOST_DAYS),
+    type=Count(1, MOST_DAYS),
     default=DAYS,
     show_default=True,
     help="How many days, today included.",
 )
 @click.option(
     "--top",
-    type=click.IntRange(1, MOST_TOP),
+    type=Count(1, MOST_TOP),
     default=TOP,
     show_default=True,
     help="Rooms and users in each list.",
@@ -51,6 +51,7 @@ def _print_usage(found: dict[str, Any]) -> None:
     _print_rooms("Busiest rooms", found["top_rooms"])
     _print_rooms("Least active rooms", found["least_active_rooms"])
     _print_rooms(f"Silent rooms ({found['silent_rooms_total']} in all)", found["silent_rooms"])
+    click.echo()
     print_line("Who writes most")
     print_table(
         ("User", "Name", "Messages"),
@@ -65,9 +66,11 @@ def _print_usage(found: dict[str, Any]) -> None:
 def _print_rooms(title: str, rooms: list[dict[str, Any]]) -> None:
     click.echo()
     print_line(title)
-    rows = [(room["name"], room["category"], room["messages"], room["last_message"]) for room in rooms]
+    rows = [
+        (room["name"], room["category"], room["messages"], to_the_second(room["last_message"]))
+        for room in rooms
+    ]
     print_table(_ROOM_COLUMNS, rows, "none")
-    click.echo()
 
 
 def _print_trend(name: str, steps: list[dict[str, Any]]) -> None:

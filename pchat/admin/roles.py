@@ -6,9 +6,12 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_table
+from pchat.admin.output import print_line, print_table, to_the_second
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
+
+#: Entries of a changed list that are shown unasked.
+LONGEST_SHOWN = 50
 
 
 def role_commands(role: str, description: str) -> Noun:
@@ -22,12 +25,23 @@ def role_commands(role: str, description: str) -> Noun:
 
     def print_list(found: list[dict[str, Any]]) -> None:
         rows = [
-            (entry.get("name", entry["uri"]), entry["kind"], entry["granted_by"], entry["granted_on"])
+            (
+                entry.get("name", entry["uri"]),
+                entry["kind"],
+                entry["granted_by"],
+                to_the_second(entry["granted_on"]),
+            )
             for entry in found
         ]
         heading = f"{role.capitalize()}s"
         headings = (heading, "Kind", "Granted by", "Granted on")
         print_table(headings, rows, f"The room has no {role}s.", whole=(heading,))
+
+    def print_changed(room: str, found: list[dict[str, Any]]) -> None:
+        if len(found) <= LONGEST_SHOWN:
+            print_list(found)
+        else:
+            print_line(f"The room {room} has {len(found)} {role}s now.")
 
     @group.command("list", help=f"List the {role}s of a room.")
     @click.argument("room")
@@ -41,7 +55,8 @@ def role_commands(role: str, description: str) -> Noun:
     @click.pass_obj
     def add(session: Session, room: str, principals: tuple[str, ...]) -> None:
         path = address("rooms", room, "roles", role)
-        session.show(session.ask("POST", path, {"principals": list(principals)}), print_list)
+        found = session.ask("POST", path, {"principals": list(principals)})
+        session.show(found, lambda entries: print_changed(room, entries))
 
     @group.command("remove", help=f"Take {role}s away: all of those named, or none.")
     @click.argument("room")
@@ -49,6 +64,7 @@ def role_commands(role: str, description: str) -> Noun:
     @click.pass_obj
     def remove(session: Session, room: str, principals: tuple[str, ...]) -> None:
         path = address("rooms", room, "roles", role, "remove")
-        session.show(session.ask("POST", path, {"principals": list(principals)}), print_list)
+        found = session.ask("POST", path, {"principals": list(principals)})
+        session.show(found, lambda entries: print_changed(room, entries))
 
     return group

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table, printable
+from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Count, Noun
 from pchat.admin.session import Session, address
 
@@ -108,7 +108,7 @@ def _print_rooms(found: list[dict[str, Any]], none: str) -> None:
             "disabled" if room["disabled"] else "active",
             room["uri"].rpartition("/")[2],
         )
-        for room in found
+        for room in by_name(found)
     ]
     # A whole URI would leave no place for the rest; a GUID alone names a room as well.
     print_table(("Name", "Category", "Privacy", "Type", "State", "GUID"), rows, none, whole=("GUID",))

@@ -133,6 +133,9 @@ SCHEMAS: dict[str, Schema] = {
         enabled=FLAG,
         optional={**_AUDITED, "groups": listing("RoleEntry")},
     ),
+    "InvitationEntry": obj(
+        "A live invitation of a user.", invite_id=COUNT, room=TEXT, room_uri=TEXT, created_on=TIME
+    ),
     "Policy": obj(
         "Whether chat is on: for one user, or for all who have no policy of their own.",
         scope=word("global", "user"),
@@ -283,6 +286,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Users": listing("User"),
     "Policies": listing("Policy"),
+    "InvitationEntries": listing("InvitationEntry"),
     "RoleEntries": listing("RoleEntry"),
     "Groups": listing("GroupSummary"),
     "EligibleUsers": listing("EligibleUser"),

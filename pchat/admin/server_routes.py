@@ -47,6 +47,12 @@ class ServerRoutes:
                 answer="Settings",
             ),
             Route(
+                *("DELETE", "config/{setting}", self._reset),
+                summary="Give a setting its default again",
+                scope="settings",
+                answer="Settings",
+            ),
+            Route(
                 *("GET", "status", self._show_status),
                 summary="Tell how the server is",
                 scope="read",
@@ -59,6 +65,9 @@ class ServerRoutes:
 
     async def _set(self, call: Call) -> Answer:
         return 200, await self._settings.set_setting(call.actor, call.names[0], call.body["value"])
+
+    async def _reset(self, call: Call) -> Answer:
+        return 200, await self._settings.reset_setting(call.actor, *call.names)
 
     async def _show_status(self, call: Call) -> Answer:
         return 200, await self._status()

@@ -43,6 +43,22 @@ def _read_password(session: Session, from_stdin: bool) -> str:
     return answer
 
 
+@users.command("invitations")
+@click.argument("uri")
+@click.pass_obj
+def invitations(session: Session, uri: str) -> None:
+    """List the rooms that a user is invited to, the oldest invitation first."""
+    found = session.ask_all("users", uri, "invitations")
+    session.show(
+        found,
+        lambda entries: print_table(
+            ("Number", "Room", "Since"),
+            [(entry["invite_id"], entry["room"], entry["created_on"]) for entry in entries],
+            "There are no invitations.",
+        ),
+    )
+
+
 @users.command("add")
 @click.argument("uri")
 @click.option("--display-name", metavar="NAME", help="What people read.")

@@ -17,25 +17,30 @@ from pchat.rooms.committing import ChangeDesk, Subject, Touched
 from pchat.rooms.eligible import Eligible
 from pchat.rooms.eligible_administration import EligibleAdministration
 from pchat.rooms.group_administration import GroupAdministration
+from pchat.rooms.invitation_report import InvitationReport
 from pchat.rooms.message_administration import MessageAdministration
 from pchat.rooms.observers import IChangeObserver
 from pchat.rooms.people_administration import PeopleAdministration, RunInThread
 from pchat.rooms.role_lists import RoleRules
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.search_gate import SearchGate
-from pchat.rooms.settings import Settings, check_setting
-from pchat.rooms.settings import names as setting_names
+from pchat.rooms.settings import Settings, check_setting, option_of
 from pchat.rooms.token_administration import TokenAdministration
 from pchat.rooms.tree import NodeTree
 from pchat.rooms.usage import UsageReport
 from pchat.store.changes import Stamp
-from pchat.store.rooms import store_setting
+from pchat.store.rooms import forget_setting, store_setting
 
 __all__ = ["Administration", "IChangeObserver", "SettingsAdministration"]
 
 
 async def _store_setting(txn: ITransaction, stamp: Stamp, name: str, value: str) -> Touched:
     await store_setting(txn, name, value)
+    return Touched()
+
+
+async def _forget_setting(txn: ITransaction, stamp: Stamp, name: str) -> Touched:
+    await forget_setting(txn, name)
     return Touched()
 
 
@@ -61,13 +66,27 @@ class SettingsAdministration:
         Raises:
             AdministrationRefused: No such setting, or the value is out of its range.
         """
-        value = check_setting(name, text)
-        option = next(known for known in setting_names() if known == name.strip().lower().replace("_", "-"))
+        value, option = check_setting(name, text), option_of(name)
         async with self._desk.lock:
             before, after = {option: self.show_settings()[option]}, {option: value}
             subject = Subject("setting", option, "set", before=before, after=after)
             await self._desk.commit(subject, actor, _store_setting, option, str(value))
             self._desk.settings.apply(option, str(value))
+            self._desk.tell("settings_changed")
+        return self.show_settings()
+
+    async def reset_setting(self, actor: str, name: str) -> dict[str, int | str]:
+        """Give one setting its default again.
+
+        Raises:
+            AdministrationRefused: No such setting.
+        """
+        option = option_of(name)
+        async with self._desk.lock:
+            before, after = {option: self.show_settings()[option]}, {option: Settings().shown()[option]}
+            subject = Subject("setting", option, "reset", before=before, after=after)
+            await self._desk.commit(subject, actor, _forget_setting, option)
+            self._desk.settings.reset(option)
             self._desk.tell("settings_changed")
         return self.show_settings()
 
@@ -104,6 +123,7 @@ class Administration:
         rules = RoleRules(access, directory)
         self.people = PeopleAdministration(self._desk, run_in_thread)
         self.groups = GroupAdministration(self._desk)
+        self.invitations = InvitationReport(store, self.people, tree)
         self.categories = CategoryAdministration(self._desk, self.people, access, rules)
         #: One for administrators and users: the store has as many readers as it has.
         self.searches = SearchGate(clock)

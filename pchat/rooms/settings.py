@@ -160,6 +160,11 @@ class Settings:
         """
         setattr(self, _attribute(name), check_setting(name, text))
 
+    def reset(self, name: str) -> None:
+        """Give one setting its default again."""
+        attribute = next(known for known in fields(Settings) if known.name == _attribute(name))
+        setattr(self, attribute.name, attribute.default)
+
     def shown(self) -> dict[str, int | str]:
         """Tell all settings by name with hyphens, in the order of this class."""
         return {_option(attribute.name): getattr(self, attribute.name) for attribute in fields(Settings)}
@@ -197,14 +202,25 @@ def check_setting(name: str, text: str) -> int | str:
     Raises:
         AdministrationRefused: No such setting, or not a value of it.
     """
-    for attribute in fields(Settings):
-        if attribute.name == _attribute(name):
-            value: int | str = attribute.metadata["form"].read(_option(attribute.name), text)
-            return value
-    raise AdministrationRefused(
-        ResponseCode.ERROR_INVALID_ARGUMENT,
-        f"there is no setting {name[:40]!r}; the settings are {', '.join(names())}",
-    )
+    option = option_of(name)
+    attribute = next(known for known in fields(Settings) if _option(known.name) == option)
+    value: int | str = attribute.metadata["form"].read(option, text)
+    return value
+
+
+def option_of(name: str) -> str:
+    """Tell a setting's name as it is stored, however it was written.
+
+    Raises:
+        AdministrationRefused: There is no such setting.
+    """
+    option = _option(_attribute(name))
+    if option not in names():
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT,
+            f"there is no setting {name[:40]!r}; the settings are {', '.join(names())}",
+        )
+    return option
 
 
 def _attribute(name: str) -> str:

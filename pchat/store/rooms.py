@@ -343,6 +343,11 @@ async def load_settings(txn: ITransaction) -> dict[str, str]:
     return dict(await txn.query("select name, value from settings"))
 
 
+async def forget_setting(txn: ITransaction, name: str) -> None:
+    """Give a setting its default again."""
+    await txn.run("delete from settings where name = %s", (name,))
+
+
 async def store_setting(txn: ITransaction, name: str, value: str) -> None:
     """Store one setting."""
     await txn.run(

@@ -110,6 +110,10 @@ STORY = (
         *("PUT config/search-limit", {"value": "7"}, "set setting"),
         *({"search-limit": 999}, {"search-limit": 7}),
     ),
+    Change(
+        *("DELETE config/search-limit", None, "reset setting"),
+        *({"search-limit": 7}, {"search-limit": 999}),
+    ),
     Change("POST tokens", _TOKEN, "add token", None, {"scopes": ["read"]}),
     Change("DELETE tokens/ci", None, "revoke token", {"scopes": ["read"]}, None),
 )
@@ -119,6 +123,7 @@ QUESTIONS = (
     *(
         "users",
         "users/ALICE",
+        "users/ALICE/invitations",
         "policies",
         "groups",
         "groups/All",
