@@ -147,7 +147,7 @@ class History:
         answers = self._decide(session, wish.rooms)
         kept = [piece.room for piece in answers.pieces.values() if piece.room.logged]
         query = query_of(wish, kept, self._directory, self._settings)
-        found = await self._gate.run(partial(self._begin, session, query))
+        found = await self._gate.run(partial(self._begin, session, query), session.user.id)
         if session.ended:
             return
         self._take(list(answers.pieces.values()), found, newest_first=wish.newest_first)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
 from twisted.python.failure import Failure
 
 from pchat.errors import StoreUnavailable
@@ -24,7 +25,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class SearchGate:
-    """Lets searches into the store, in the order they came.
+    """Lets searches into the store, in the order they came, and one of each user at a time.
 
     Args:
         clock: The reactor's time.
@@ -38,17 +39,21 @@ class SearchGate:
         self._clock = clock
         self._places = DeferredSemaphore(searches)
         self._waiting_limit = waiting_limit
+        self._own: dict[Hashable, DeferredLock] = {}
+        self._searches: Counter[Hashable] = Counter()
 
     @property
     def waiting(self) -> int:
         """How many searches wait for their turn."""
         return len(self._places.waiting)
 
-    async def run(self, search: Callable[[], Deferred[T]]) -> T:
+    async def run(self, search: Callable[[], Deferred[T]], who: Hashable = None) -> T:
         """Search as soon as there is a place.
 
         Args:
             search: Begins the search.
+            who: Whose searches wait for each other, so that they take one place in the line; None for a
+                search that waits for the line alone.
 
         Returns:
             What it found.
@@ -58,13 +63,26 @@ class SearchGate:
         """
         if self.waiting >= self._waiting_limit:
             raise StoreUnavailable("too many searches wait")
-        turn = self._places.acquire()
-        turn.addTimeout(PATIENCE_SECONDS, self._clock, _too_late)
-        await turn
+        who = object() if who is None else who
+        own = self._own.setdefault(who, DeferredLock())
+        self._searches[who] += 1
         try:
-            return await search()
+            await self._patiently(own.acquire())
+            try:
+                await self._patiently(self._places.acquire())
+                try:
+                    return await search()
+                finally:
+                    self._places.release()
+            finally:
+                own.release()
         finally:
-            self._places.release()
+            self._searches[who] -= 1
+            if not self._searches[who]:
+                del self._searches[who], self._own[who]
+
+    def _patiently(self, turn: Deferred[Any]) -> Deferred[Any]:
+        return turn.addTimeout(PATIENCE_SECONDS, self._clock, _too_late)
 
 
 def _too_late(_: object, seconds: float) -> Failure:

@@ -81,6 +81,19 @@ class Turns(FairnessTestCase):
             assert reply is not None
             self.assertEqual(reply.code, 200)
 
+    def test_many_searches(self) -> None:
+        """Who searches from four endpoints has one place in the line: Bob comes second, not fifth."""
+        endpoints = [self.mallory, *(self.world.person("mallory") for _ in range(3))]
+        self.world.store.slow = {"find_messages"}
+        find = f'<cmd id="cmd:bcbydate" seqid="1"><data><chanib uri="{self.lobby.uri}"/></data></cmd>'
+        for person in (*endpoints, self.bob):
+            self.send(person, find)
+        answered = []
+        while self.world.store.waiting:
+            self.world.store.go()
+            answered += [person.name for person in (self.bob, *endpoints) if person.reply("bcbydate")]
+        self.assertEqual(answered, ["mallory", "bob", "mallory", "mallory", "mallory"])
+
     def test_gone_while_waiting(self) -> None:
         """Endpoints that hang up before their turn leave nothing behind, and their commands are not run."""
         endpoints = [self.world.person("mallory") for _ in range(8)]
