@@ -153,10 +153,6 @@ class NodeTree:
         """Find a room by its number in the store."""
         return self._rooms.get(number)
 
-    def category_by_id(self, number: int) -> Category | None:
-        """Find a category by its number in the store."""
-        return self._categories.get(number)
-
     def room(self, domain: str, guid: str) -> Room | None:
         """Find a room by the two parts of its URI, in any case; None for a foreign domain."""
         if domain.lower() != self.domain:

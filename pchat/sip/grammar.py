@@ -28,7 +28,6 @@ TOKEN: Final = re.compile(TOKEN_TEXT)
 
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE
 QUOTED_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-QUOTED: Final = re.compile(QUOTED_TEXT, re.DOTALL)
 QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 # gen-value = token / host / quoted-string

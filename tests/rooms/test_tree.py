@@ -81,7 +81,7 @@ class TreeTests(SynchronousTestCase):
         """The open rooms of a category follow privacy, moves and removal."""
         cellar = evolve(STAFF, category_id=2, guid="c-2", name="Cellar")
         self.tree.apply(NodeChange(5, categories=(cellar,)))
-        categories = [self.tree.category_by_id(number) for number in (1, 2)]
+        categories = [self.tree.category_by_name(name) for name in (STAFF.name, "Cellar")]
 
         def told() -> list[list[str]]:
             return [
