@@ -246,7 +246,11 @@ class Management:
         if room is None:
             # An administrator removed it in the same moment.
             raise CommandRefused(ResponseCode.ERROR_NO_SUCH_NODE, uri)
-        session.reply(command, ResponseCode.SUCCESS_OK, self._blocks.room(room))
+        # Who has just taken his own right away is told no more than what he named himself.
+        seen = self._access.refusal_to_see(session.user, room) is None
+        managed = self._access.refusal_to_manage(session.user, room) is None
+        data = self._blocks.room(room) if seen or managed else self._blocks.reference(room)
+        session.reply(command, ResponseCode.SUCCESS_OK, data)
 
     def _role_list(self, word: str, numbers: frozenset[int]) -> str:
         holders = [who for number in numbers if (who := self._directory.by_id(number)) is not None]
