@@ -5,7 +5,7 @@ Source: docs/spec/xccos.md 3.5, 3.6, 3.14 and chapter 10; docs/spec/sip-sign-in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pchat.sip.dialog import info_payload
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pchat.rooms.room import Room
     from pchat.rooms.roster import CatchUp, Roster, Rosters
     from pchat.rooms.session import ChatSession
+
+#: Users of one notice. A client must answer each notice, and is dropped when too many wait for it.
+USERS_PER_NOTICE = 100
 
 
 class Notices:
@@ -101,41 +104,44 @@ class Notices:
     def rights_changed(self, roster: Roster, users: Sequence[Principal]) -> None:
         """Tell everybody in the room of users who have another permission mask; in a large room only them."""
         if roster.large:
-            receivers = list(roster.sessions_of(users))
-        else:
-            receivers = [(user, session) for user in users for session in roster.sessions]
-        rendered: dict[tuple[int, bool], bytes] = {}
-        for user, session in receivers:
-            key = (user.id, session.legacy_masks)
-            payload = rendered.get(key)
-            if payload is None:
-                payload = rendered[key] = self._roles(roster, user, session.legacy_masks)
-            session.send(payload)
+            for user, session in list(roster.sessions_of(users)):
+                for payload in self._roles(roster, [user], session.legacy_masks):
+                    session.send(payload)
+            return
+        rendered: dict[bool, list[bytes]] = {}
+        for session in list(roster.sessions):
+            legacy = session.legacy_masks
+            if legacy not in rendered:
+                rendered[legacy] = self._roles(roster, users, legacy)
+            for payload in rendered[legacy]:
+                session.send(payload)
 
-    def _roles(self, roster: Roster, user: Principal, legacy: bool) -> bytes:
-        mask = self._blocks.mask_in(user, roster.room, legacy)
-        return self._payload("roles", roles_notice(roster.room.uri, user.uri, mask))
+    def _roles(self, roster: Roster, users: Sequence[Principal], legacy: bool) -> list[bytes]:
+        room = roster.room
+        told = [(user.uri, self._blocks.mask_in(user, room, legacy)) for user in users]
+        return [
+            self._payload("roles", roles_notice(room.uri, told[start : start + USERS_PER_NOTICE]))
+            for start in range(0, len(told), USERS_PER_NOTICE)
+        ]
 
     def catch_up(self, roster: Roster, entry: CatchUp) -> None:
         """Bring a session up to date with a room that is no longer large."""
-        legacy = entry.session.legacy_masks
-        people = [
-            user
-            for principal_id in entry.joined
-            if (user := self._directory.by_id(principal_id)) is not None and user is not entry.session.user
-        ]
+        session, legacy = entry.session, entry.session.legacy_masks
+        people = self._others(entry, entry.joined)
         if people:
             users = [
                 (self._blocks.user(user), [self._blocks.mask_in(user, roster.room, legacy)])
                 for user in people
             ]
-            entry.session.send(self._payload("join", join_notice(users)))
-        for principal_id in entry.changed:
-            user = self._directory.by_id(principal_id)
-            # Of himself everybody was told at once.
-            if user is not None and user is not entry.session.user:
-                entry.session.send(self._roles(roster, user, legacy))
+            session.send(self._payload("join", join_notice(users)))
+        # Of himself everybody was told at once.
+        for payload in self._roles(roster, self._others(entry, entry.changed), legacy):
+            session.send(payload)
         for principal_id in entry.parted:
             user = self._directory.by_id(principal_id)
             if user is not None:
-                entry.session.send(self._payload("part", part_notice(roster.room.uri, [user.uri])))
+                session.send(self._payload("part", part_notice(roster.room.uri, [user.uri])))
+
+    def _others(self, entry: CatchUp, numbers: Iterable[int]) -> list[Principal]:
+        found = [user for number in numbers if (user := self._directory.by_id(number)) is not None]
+        return [user for user in found if user is not entry.session.user]

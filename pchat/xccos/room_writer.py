@@ -5,18 +5,19 @@ Source: docs/spec/xccos.md chapter 10; docs/xccos-extensions.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pchat.xccos.writer import attribute, room_mask, room_reference, user_reference
 
 
-def roles_notice(room_uri: str, user_uri: str, mask: tuple[int, str, str]) -> str:
-    """Render the data of ``ntc:roles``: somebody in a room has other rights now.
+def roles_notice(room_uri: str, users: Iterable[tuple[str, tuple[int, str, str]]]) -> str:
+    """Render the data of ``ntc:roles``: people in a room have other rights now.
 
     Args:
         room_uri: The room.
-        user_uri: The user.
-        mask: His permission mask, and the room's GUID and domain.
+        users: The URI of each, his permission mask, and the room's GUID and domain.
     """
-    return room_reference(room_uri) + user_reference(user_uri, room_mask(*mask))
+    return room_reference(room_uri) + "".join([user_reference(uri, room_mask(*mask)) for uri, mask in users])
 
 
 def role_list(role: str, holders: str) -> str:

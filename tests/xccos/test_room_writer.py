@@ -24,11 +24,15 @@ class Forms(SynchronousTestCase):
 
     def test_roles_notice(self) -> None:
         """Whose mask changed, in which room."""
-        told = room_writer.roles_notice(ROOM, "sip:bob@example.com", (7552, GUID, "example.com"))
+        people = {"sip:bob@example.com": 7552, "sip:alice@example.com": 3456}
+        told = room_writer.roles_notice(
+            ROOM, [(uri, (mask, GUID, "example.com")) for uri, mask in people.items()]
+        )
         self.assertEqual(
             told,
             f'<chanib uri="{ROOM}"/><uib uri="sip:bob@example.com">'
-            f'<aib key="7552" value="{GUID}" domain="example.com"/></uib>',
+            f'<aib key="7552" value="{GUID}" domain="example.com"/></uib>'
+            f'<uib uri="sip:alice@example.com"><aib key="3456" value="{GUID}" domain="example.com"/></uib>',
         )
 
     def test_role_list(self) -> None:
