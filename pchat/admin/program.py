@@ -5,6 +5,7 @@ Source: docs/operating.md "Administration" (exit 0, 1 refused, 2 usage).
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -101,6 +102,8 @@ class Program(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run the command line and end the process."""
+        if sys.stdout is None:  # closed by who started us
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the end
         given = list(sys.argv[1:] if args is None else args)
         session = extra.setdefault("obj", Session())
         try:
@@ -122,7 +125,17 @@ class Program(click.Group):
         except (OperatorError, StoreError) as error:
             _tell(session, str(error), "refused")
             sys.exit(1)
+        except OSError as error:
+            _forget_output()
+            _tell(session, f"given up: {error.strerror or error}", "refused")
+            sys.exit(1)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _forget_output() -> None:
+    """Lead what could not be printed nowhere; Python would try again at the end, and print how it fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.__stdout__.fileno() if sys.__stdout__ else nowhere)
 
 
 def _tell(session: Session, text: str, code: str) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import NoReturn
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.admin import probe
 from pchat.admin.audit import ENTRIES_SHOWN, LONGEST_SHOWN
@@ -79,6 +83,24 @@ class RefusalTests(CommandCase):
         self.assertEqual(
             "pchatctl: alice@example.com: none is given; name a file that has it with --credentials", line
         )
+
+
+class OutputTests(SynchronousTestCase):
+    """Standard output that takes nothing."""
+
+    def run_with(self, output: str) -> tuple[int, str]:
+        """Run the program with its output led somewhere by the shell; tell its status and its errors."""
+        command = f"{sys.executable} -c 'from pchat.admin.main import main; main()' --help {output}"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    def test_full_disk(self) -> None:
+        """What cannot be written is told in one line."""
+        self.assertEqual((1, "pchatctl: given up: No space left on device\n"), self.run_with(">/dev/full"))
+
+    def test_closed(self) -> None:
+        """Who closes the output wants none."""
+        self.assertEqual((0, ""), self.run_with(">&-"))
 
 
 class LengthTests(CommandCase):
