@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from pchat.admin.peer import peer_user
 from pchat.admin.routes import Answer
 from pchat.config import Config
 from pchat.errors import OperatorError, StoreInUse
@@ -103,17 +104,26 @@ class ServerDoor:
 
     Args:
         path: The socket.
+        owner: Number of the user who owns the store: the server is his, ours or root's.
 
     Raises:
         OSError: Nobody listens, or we may not talk to who does.
+        OperatorError: Somebody else listens there, who must not be told passwords.
     """
 
     running = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: int | None = None) -> None:
         self._path = path
         self._connection = UnixConnection(path)
         self._connection.connect()
+        listener = peer_user(self._connection.sock)
+        if listener not in {0, os.geteuid(), owner}:
+            self._connection.close()
+            raise OperatorError(
+                f"{path}: the user with the number {listener} listens there, who is neither root, nor you,"
+                " nor the owner of the store; make sure that only the server can write to [server] run"
+            )
         # The first connection was a proof only; if the server dies now there must be no second one.
         self._connection.auto_open = 0
 
@@ -168,7 +178,7 @@ def open_door(
     told = False
     while True:
         try:
-            return ServerDoor(path)
+            return ServerDoor(path, _owner(config))
         except (FileNotFoundError, ConnectionRefusedError):
             pass  # no server, or one that was killed
         except OSError as error:
@@ -185,6 +195,13 @@ def open_door(
                 told = True
                 tell(f"waiting, at most {patience:g} seconds: {error.store} is in use by {error.holder}")
         pause(PAUSE_SECONDS)
+
+
+def _owner(config: Config) -> int | None:
+    try:
+        return config.server.data.stat().st_uid
+    except OSError:
+        return None  # told when the store is opened
 
 
 def _offline(config: Config) -> Door:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import socket
-import struct
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +15,7 @@ from twisted.web.server import Request, Site
 
 from pchat.admin.api import AdministrationApi
 from pchat.admin.fields import BODY_BYTES
+from pchat.admin.peer import peer_user
 from pchat.admin.resource import ApiResource
 from pchat.admin.routes import Caller
 from pchat.config import WebLimits
@@ -25,8 +24,6 @@ from pchat.web.site import BoundedSite
 
 log = Logger()
 
-#: struct ucred: process, user and group, each an int.
-CREDENTIALS = struct.Struct("3i")
 #: A few operators and scripts at a time; each command is a connection of its own.
 LIMITS = WebLimits(connections=64, body_bytes=BODY_BYTES, request_seconds=30, idle_seconds=60)
 
@@ -41,9 +38,7 @@ def local_caller(request: Request) -> Caller:
         Problem: Neither root nor the user that runs this server.
     """
     transport: Any = request.channel.transport
-    found = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    _, user, _ = CREDENTIALS.unpack(found)
-    return Caller(actor_of(user))
+    return Caller(actor_of(peer_user(transport.socket)))
 
 
 def actor_of(user: int) -> str:

@@ -15,15 +15,15 @@ from typing import Any
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import TestCase
 
 import pchat.admin.socket
+from pchat.admin import client
 from pchat.admin.api import AdministrationApi
 from pchat.admin.client import ServerDoor, UnixConnection
 from pchat.admin.fields import BODY_BYTES
-from pchat.admin.socket import actor_of, admin_site
+from pchat.admin.socket import admin_site
 from pchat.errors import OperatorError
-from pchat.web.problems import Problem
 from tests.admin.support import PASSWORD, make_parts
 
 reactor: Any = global_reactor
@@ -169,56 +169,28 @@ class SocketTests(TestCase):
             await deferToThread(work), "gave no answer; whether the change was made is not known"
         )
 
+    async def test_somebody_else_listens(self) -> None:
+        """A socket of another user, in a directory that others can write, is told nothing."""
+        self.patch(client, "peer_user", lambda connection: 54_321)
+
+        def work(owner: int | None) -> str:
+            try:
+                ServerDoor(self.path, owner).close()
+            except OperatorError as error:
+                return str(error)
+            return "trusted"
+
+        self.assertIn("the user with the number 54321 listens there", await deferToThread(work, None))
+        self.assertEqual("trusted", await deferToThread(work, 54_321))
+
     def test_private(self) -> None:
         """Nobody but the owner can even connect."""
         self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
 
     async def test_strangers(self) -> None:
         """A user who is neither root nor the server's own is refused, even if he gets to the socket."""
-        self.patch(pchat.admin.socket, "CREDENTIALS", Stranger)
+        self.patch(pchat.admin.socket, "peer_user", lambda connection: 54_321)
         for path in ("/api/v1/users", "/", "/api/v1/%ff"):
             status, kind, text = await deferToThread(self.raw, "GET", path)
             self.assertEqual((403, "application/problem+json"), (status, kind))
             self.assertEqual("forbidden", json.loads(text)["code"])
-
-
-class Stranger:
-    """What the system says of a peer, if it is a user whom nobody knows."""
-
-    size = 12
-
-    @staticmethod
-    def unpack(found: bytes) -> tuple[int, int, int]:
-        """Tell process, user and group."""
-        return 1, 4_000_001, 1
-
-
-class ActorTests(SynchronousTestCase):
-    """`actor_of`: who may administer, and what he is called."""
-
-    def test_admitted(self) -> None:
-        """Root, and whoever runs the server, come in under their names."""
-        self.patch(os, "geteuid", lambda: 4_000_000)
-        self.assertEqual("local:root", actor_of(0))
-        self.assertEqual("local:4000000", actor_of(4_000_000))
-
-    def test_refused(self) -> None:
-        """Everybody else stays outside."""
-        self.patch(os, "geteuid", lambda: 4_000_000)
-        with self.assertRaises(Problem) as caught:
-            actor_of(1)
-        self.assertEqual((403, "forbidden"), (caught.exception.status, caught.exception.code))
-
-
-class UnixConnectionTests(SynchronousTestCase):
-    """`UnixConnection` where nobody listens."""
-
-    def test_nobody(self) -> None:
-        """A socket that a killed server left behind refuses, one that is not there is missing."""
-        with tempfile.TemporaryDirectory(prefix="pchat-") as directory:
-            path = Path(directory) / "admin.sock"
-            self.assertRaises(FileNotFoundError, ServerDoor, path)
-            left = socket.socket(socket.AF_UNIX)
-            left.bind(os.fspath(path))
-            left.close()
-            self.assertRaises(ConnectionRefusedError, ServerDoor, path)
