@@ -15,15 +15,16 @@ from typing import Any
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import pchat.admin.socket
 from pchat.admin import client
 from pchat.admin.api import AdministrationApi
 from pchat.admin.client import ServerDoor, UnixConnection
 from pchat.admin.fields import BODY_BYTES
-from pchat.admin.socket import admin_site
+from pchat.admin.socket import actor_of, admin_site
 from pchat.errors import OperatorError
+from pchat.web.problems import Problem
 from tests.admin.support import PASSWORD, make_parts
 
 reactor: Any = global_reactor
@@ -194,3 +195,34 @@ class SocketTests(TestCase):
             status, kind, text = await deferToThread(self.raw, "GET", path)
             self.assertEqual((403, "application/problem+json"), (status, kind))
             self.assertEqual("forbidden", json.loads(text)["code"])
+
+
+class ActorTests(SynchronousTestCase):
+    """`actor_of`: who may administer, and what he is called."""
+
+    def test_admitted(self) -> None:
+        """Root, and whoever runs the server, come in under their names."""
+        self.patch(os, "geteuid", lambda: 4_000_000)
+        self.assertEqual("local:root", actor_of(0))
+        self.assertEqual("local:4000000", actor_of(4_000_000))
+
+    def test_refused(self) -> None:
+        """Everybody else stays outside."""
+        self.patch(os, "geteuid", lambda: 4_000_000)
+        with self.assertRaises(Problem) as caught:
+            actor_of(1)
+        self.assertEqual((403, "forbidden"), (caught.exception.status, caught.exception.code))
+
+
+class UnixConnectionTests(SynchronousTestCase):
+    """`UnixConnection` where nobody listens."""
+
+    def test_nobody(self) -> None:
+        """A socket that a killed server left behind refuses, one that is not there is missing."""
+        with tempfile.TemporaryDirectory(prefix="pchat-") as directory:
+            path = Path(directory) / "admin.sock"
+            self.assertRaises(FileNotFoundError, ServerDoor, path)
+            left = socket.socket(socket.AF_UNIX)
+            left.bind(os.fspath(path))
+            left.close()
+            self.assertRaises(ConnectionRefusedError, ServerDoor, path)
