@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode
 
 import click
 from rich.console import Console
@@ -117,10 +116,8 @@ def search(session: Session, /, limit: int | None, **given: Any) -> None:
     if query.pop("case", False):
         query["case"] = "true"
     if limit is not None:
-        query["limit"] = limit
-    # Arguments that are no UTF-8 arrive here as surrogates; administration refuses them in its own words.
-    path = f"{address('messages')}?{urlencode(query, doseq=True, errors='surrogatepass')}"
-    found = session.ask("GET", path)
+        query["limit"] = str(limit)
+    found = session.ask("GET", address("messages", query=query))
     if found["exceeded"]:
         session.remark("there are more messages than these, the newest; narrow the search, or see --limit")
     session.show(found["messages"], _print_messages)

@@ -17,7 +17,7 @@ from pchat.admin.client import Door, open_door
 from pchat.admin.output import print_json, print_line, printable
 from pchat.admin.routes import MOST_ENTRIES, PREFIX
 from pchat.config import Config, load_config
-from pchat.errors import ConfigError
+from pchat.errors import ConfigError, OperatorError
 
 DEFAULT_CONFIG = "pchat.toml"
 #: Role entries that are named one by one when a change takes them away; --json has all of them.
@@ -39,11 +39,17 @@ class Refused(click.ClickException):
         self.code = code
 
 
-def address(*segments: str, query: Mapping[str, str] | None = None) -> str:
-    """Write the path of a resource; whatever a segment holds stays within it."""
-    # Arguments that are no UTF-8 arrive here as surrogates; administration refuses them in its own words.
-    plain = "/".join(quote(segment, safe="", errors="surrogatepass") for segment in segments)
-    return PREFIX + plain + (f"?{urlencode(query, errors='surrogatepass')}" if query else "")
+def address(*segments: str, query: Mapping[str, str | Sequence[str]] | None = None) -> str:
+    """Write the path of a resource; whatever a segment holds stays within it, and filters may be lists.
+
+    Raises:
+        OperatorError: An argument that is no UTF-8 was given.
+    """
+    try:
+        plain = "/".join(quote(segment, safe="") for segment in segments)
+        return PREFIX + plain + (f"?{urlencode(query, doseq=True)}" if query else "")
+    except UnicodeEncodeError as error:
+        raise OperatorError(f"{error.object[:80]!r} is not UTF-8") from error
 
 
 def _answered(door: Door, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

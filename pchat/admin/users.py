@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pchat.admin.output import print_details, print_line, print_table, printable
+from pchat.admin.output import print_details, print_line, print_table, printable, to_the_second
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
 from pchat.errors import OperatorError
@@ -53,7 +53,7 @@ def invitations(session: Session, uri: str) -> None:
         found,
         lambda entries: print_table(
             ("Number", "Room", "Since"),
-            [(entry["invite_id"], entry["room"], entry["created_on"]) for entry in entries],
+            [(entry["invite_id"], entry["room"], to_the_second(entry["created_on"])) for entry in entries],
             "There are no invitations.",
         ),
     )

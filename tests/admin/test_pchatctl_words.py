@@ -64,6 +64,17 @@ class RefusalTests(CommandCase):
         self.assertIn("must be a whole number", line)
         self.assertNotIn("number is meant", self.refused("config", "set", "-x", status=2))
 
+    def test_not_utf8(self) -> None:
+        """An argument that is no text is shown with what is wrong with it, wherever it stands."""
+        self.ctl("category", "add", "Work")
+        for command in (
+            ("room", "show", "a\udcff"),
+            ("room", "list", "--filter", "a\udcff"),
+            ("message", "search", "a\udcff"),
+            ("eligible", "--category", "a\udcff"),
+        ):
+            self.assertEqual(r"pchatctl: 'a\udcff' is not UTF-8", self.refused(*command))
+
     def test_expiry(self) -> None:
         """A token's end that is neither days nor a date is wrong usage, named as it was typed."""
         line = self.refused("token", "add", "ci", "--scope", "read", "--expires", "soon", status=2)
