@@ -63,18 +63,18 @@ class PeopleRoutes:
                 scope="people",
                 status=204,
             ),
+            *self._parts_routes(),
+            *self._policy_routes(),
+        ]
+
+    def _parts_routes(self) -> list[Route]:
+        return [
             Route(
                 *("GET", "users/{user}/invitations", self._list_invitations),
                 summary="List the invitations of a user",
                 scope="read",
                 answer="InvitationEntries",
             ),
-            *self._state_routes(),
-            *self._policy_routes(),
-        ]
-
-    def _state_routes(self) -> list[Route]:
-        return [
             Route(
                 *("POST", "users/{user}/disable", self._disable_user),
                 summary="Disable an account: its sessions end, its roles stay",
