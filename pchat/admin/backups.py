@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import DownloadColumn
 
 from pchat import ticks
 from pchat.admin.output import print_line
 from pchat.admin.program import Verb
+from pchat.admin.progress import progress_bar
 from pchat.admin.session import Session
 from pchat.admin.socket import actor_of
 from pchat.store.backup import Progress as Told
@@ -38,7 +37,7 @@ def backup(session: Session, file: Path) -> None:
     not in it.
     """
     store = session.config().database
-    with _bar("Copying", session) as progress:
+    with _pages("Copying", session) as progress:
         size = back_up(store, file, progress)
     session.show(
         {"file": str(file), "bytes": size},
@@ -56,7 +55,7 @@ def restore(session: Session, file: Path, yes: bool) -> None:
     store = config.database
     session.confirm(f"Put {file} in the place of {store}?", sure=yes)
     stamp = Stamp(actor_of(os.geteuid()), ticks.from_unix(time.time()))
-    with _bar("Restoring", session) as progress:
+    with _pages("Restoring", session) as progress:
         kept = put_back(file, store, config.server.domain, progress, stamp)
     before = "" if kept is None else f" The store that was there is {kept}."
     session.show(
@@ -66,10 +65,7 @@ def restore(session: Session, file: Path, yes: bool) -> None:
 
 
 @contextmanager
-def _bar(what: str, session: Session) -> Iterator[Told]:
-    """Show how far it is, to a person at a terminal."""
-    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done * PAGE_BYTES, total=total * PAGE_BYTES)
+def _pages(what: str, session: Session) -> Iterator[Told]:
+    """Count pages, and show bytes."""
+    with progress_bar(what, DownloadColumn(), quiet=session.as_json) as show:
+        yield lambda done, of: show(done * PAGE_BYTES, of * PAGE_BYTES)

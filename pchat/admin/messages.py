@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 
 from pchat.admin.output import print_line, print_table, printable
 from pchat.admin.program import Count, Noun, Verb
+from pchat.admin.progress import progress_bar
 from pchat.admin.session import Session, address
 from pchat.rooms.message_administration import REPLACEMENT
 
@@ -166,7 +164,10 @@ def _in_pieces(session: Session, done: str, path: str, body: dict[str, Any]) -> 
     """
     total = {"changed": 0, "examined": 0}
     try:
-        with session.asking() as ask, _bar(session) as show:
+        with (
+            session.asking() as ask,
+            progress_bar("Looking at messages", MofNCompleteColumn(), quiet=session.as_json) as show,
+        ):
             cursor: dict[str, int] = {}
             while True:
                 piece = ask("POST", path, body | cursor)
@@ -179,14 +180,3 @@ def _in_pieces(session: Session, done: str, path: str, body: dict[str, Any]) -> 
         if total["examined"]:
             session.remark(f"given up: {_count(total['changed'])} {done} before, the others are as they were")
         raise
-
-
-@contextmanager
-def _bar(session: Session) -> Iterator[Callable[[int, int], object]]:
-    """Show a person at a terminal how far it is."""
-    columns = (TextColumn("Looking at messages"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr)
-    quiet = session.as_json or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda examined, of: bar.update(task, completed=examined, total=of)

@@ -7,9 +7,11 @@ import secrets
 import sys
 from typing import Any
 
-from pchat.admin import messages as command
+from rich.progress import MofNCompleteColumn
+
 from pchat.admin.client import Door
 from pchat.admin.offline import OfflineDoor, WallClock, at_once
+from pchat.admin.progress import progress_bar
 from pchat.admin.session import Session
 from pchat.config import Config, load_config
 from pchat.errors import OperatorError
@@ -266,7 +268,7 @@ class CommandTests(CommandCase):
         terminal = Terminal()
         self.patch(sys, "stderr", terminal)
         for as_json, seen in ((False, True), (True, False)):
-            with command._bar(Session(as_json=as_json)) as show:
+            with progress_bar("Looking", MofNCompleteColumn(), quiet=as_json) as show:
                 show(50, 200)
             self.assertEqual(seen, "50/200" in terminal.getvalue())
             terminal.truncate(0)
