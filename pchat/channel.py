@@ -11,6 +11,7 @@ from pchat.config import Config
 from pchat.fanout.feed import Feeds
 from pchat.foundation import AdministrationParts
 from pchat.interfaces import Random
+from pchat.rooms.arrivals import Arrivals
 from pchat.rooms.blocks import Blocks
 from pchat.rooms.command_turns import CommandTurns
 from pchat.rooms.consequences import Consequences
@@ -68,7 +69,7 @@ class Channel:
         self.rosters = Rosters(settings.participant_update_limit)
         addins = base.administration.registered_addins
         self._blocks = blocks = Blocks(self.rosters, access, directory, addins, filestore_uri)
-        self._notices = notices = Notices(self.rosters, blocks, directory, ids)
+        self._notices = notices = Notices(self.rosters, blocks, directory, ids, Arrivals(clock))
         self._states = states = ReadStates(store, access, settings)
         self._reads = reads = ReadLog(store, clock, random, enabled=config.compliance.enabled)
         self.feeds = Feeds(store, self.rosters, directory, blocks, ids)

@@ -190,6 +190,8 @@ class Feeds:
         self.deliveries += len(roster.sessions)
         for session in list(roster.sessions):
             try:
+                if session.arrivals:
+                    session.tell_arrivals()
                 session.dialog.send_info(payload)
             except Exception:
                 # One receiver's trouble must not keep the message from the others.

@@ -6,6 +6,7 @@ Source: docs/spec/xccos.md 2.4, 3.5 and chapter 10 ("Room block emitted everywhe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pchat import ticks
@@ -13,7 +14,16 @@ from pchat.xccos.arguments import RoomKey
 from pchat.xccos.blocks import MessageBlock, RoomBlock, UserBlock
 from pchat.xccos.person_writer import read_state
 from pchat.xccos.room_writer import short_user
-from pchat.xccos.writer import fib, limit_exceeded, msg, room_block, room_reference, user_block
+from pchat.xccos.writer import (
+    fib,
+    limit_exceeded,
+    msg,
+    room_block,
+    room_mask,
+    room_reference,
+    user_attributes,
+    user_block,
+)
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
     from pchat.rooms.access import Access
     from pchat.rooms.addins import Addins
     from pchat.rooms.room import Room
-    from pchat.rooms.roster import Rosters
+    from pchat.rooms.roster import Roster, Rosters
     from pchat.rooms.session import ChatSession
     from pchat.store.messages import StoredMessage
     from pchat.store.read_markers import ReadState
@@ -30,6 +40,16 @@ if TYPE_CHECKING:
 #: People in one list of a reply at most. Each of so long a list takes less than a hundred bytes, so that the
 #: whole of it stays well below what may wait for one client (``[sip.limits] unsent_bytes``).
 LONG_LIST = 20_000
+
+
+#: People whose attributes are kept rendered.
+PEOPLE_REMEMBERED = 100_000
+
+
+@lru_cache(maxsize=PEOPLE_REMEMBERED)
+def _moment(moment: int) -> str:
+    """Write when a room was made or changed; the same is told again and again."""
+    return ticks.to_iso(moment)
 
 
 class Blocks:
@@ -56,6 +76,7 @@ class Blocks:
         self._directory = directory
         self._addins = addins
         self._filestore_uri = filestore_uri
+        self._rendered: dict[int, tuple[str, str, str, str]] = {}
 
     def describe(self, room: Room) -> RoomBlock:
         """Collect what every room block tells."""
@@ -77,9 +98,9 @@ class Blocks:
             addin_name=addin.name if addin else "",
             addin_url=addin.url if addin else "",
             created_by=room.created_by,
-            created_on=ticks.to_iso(room.created_on),
+            created_on=_moment(room.created_on),
             updated_by=room.updated_by,
-            updated_on=ticks.to_iso(room.updated_on),
+            updated_on=_moment(room.updated_on),
         )
 
     def room(self, room: Room, state: ReadState | None = None) -> str:
@@ -120,6 +141,23 @@ class Blocks:
             email=user.email,
         )
 
+    def rendered(self, user: Principal) -> str:
+        """What all user blocks of somebody have in common; he is named to hundreds, so it is kept."""
+        known = self._rendered.get(user.id)
+        # The directory gives changed names as new texts.
+        if (
+            known is not None
+            and known[0] is user.name
+            and known[1] is user.display_name
+            and known[2] is user.email
+        ):
+            return known[3]
+        if len(self._rendered) >= PEOPLE_REMEMBERED:
+            self._rendered.clear()
+        attributes = user_attributes(self.user(user))
+        self._rendered[user.id] = (user.name, user.display_name, user.email, attributes)
+        return attributes
+
     def users(self, principals: Sequence[Principal], most: int) -> str:
         """A list of users and groups: of more than so many only address and name are told."""
         if len(principals) <= most:
@@ -127,11 +165,24 @@ class Blocks:
         people = [short_user(principal.uri, principal.shown_name) for principal in principals[:LONG_LIST]]
         return "".join(people) + (limit_exceeded() if len(principals) > LONG_LIST else "")
 
+    def newcomer(self, user: Principal, rosters: Iterable[Roster], legacy: bool) -> str:
+        """A user who has just come into some rooms, with his permission mask in each."""
+        masks = [(roster.room, roster.masks[user.id]) for roster in rosters]
+        shown = [
+            room_mask(self._access.legacy_mask(mask) if legacy else mask, room.guid, self._domain(room))
+            for room, mask in masks
+        ]
+        return f"<uib{self.rendered(user)}>{''.join(shown)}</uib>"
+
+    @staticmethod
+    def _domain(room: Room) -> str:
+        return RoomKey.parse_uri(room.uri).domain
+
     def mask_in(self, user: Principal, room: Room, legacy: bool) -> tuple[int, str, str]:
         """A user's permission mask in a room, with the room's GUID and domain."""
         mask = self._access.mask(user, room)
         shown = self._access.legacy_mask(mask) if legacy else mask
-        return shown, room.guid, RoomKey.parse_uri(room.uri).domain
+        return shown, room.guid, self._domain(room)
 
     def joined(self, rooms: Sequence[Room], session: ChatSession, states: Mapping[int, ReadState]) -> str:
         """Rooms just entered, with everybody who is in them unless a room is large, and what is unread."""
@@ -146,11 +197,12 @@ class Blocks:
                 user = self._directory.by_id(principal_id)
                 if user is None:
                     continue
-                if principal_id not in numbers:
-                    numbers[principal_id] = len(numbers)
-                    users.append(user_block(self.user(user, numbers[principal_id])))
+                number = numbers.get(principal_id)
+                if number is None:
+                    number = numbers[principal_id] = len(numbers)
+                    users.append(f'<uib id="{number}"{self.rendered(user)}/>')
                 mask = self._access.legacy_mask(known_mask) if session.legacy_masks else known_mask
-                holders.setdefault(mask, []).append(numbers[principal_id])
+                holders.setdefault(mask, []).append(number)
             state = states.get(room.id)
             shown.append(
                 room_block(

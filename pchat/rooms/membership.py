@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from pchat import ticks
 from pchat.errors import CommandRefused, OutcomeUnknown, StoreUnavailable
+from pchat.rooms.access import Right
 from pchat.rooms.notices import Notices
 from pchat.store.participants import Participation, joined, parted
 from pchat.xccos.arguments import RoomKey
@@ -179,7 +180,8 @@ class Membership:
     def _complete(self, session: ChatSession, entry: _Entry, roster: Roster) -> None:
         # Rights may have gone, and the room too, while the join was being committed.
         room = roster.room
-        refused = self._access.refusal_to_join(session.user, room)
+        mask = self._access.mask(session.user, room)
+        refused = None if mask & Right.JOIN else self._access.refusal_to_join(session.user, room)
         if self._tree.room_by_id(room.id) is not room:
             refused = ResponseCode.ERROR_NO_SUCH_NODE
         if refused is not None:
@@ -188,7 +190,7 @@ class Membership:
             return
         session.rosters[room.id] = roster
         session.put_out_of.pop(room.guid, None)
-        entry.announce = roster.add(session, self._access.mask(session.user, room))
+        entry.announce = roster.add(session, mask)
 
     def _tell_joined(self, session: ChatSession, entries: Iterable[_Entry], *, batch: bool) -> None:
         rooms = [entry.room for entry in entries if entry.room is not None and entry.announce]
@@ -239,9 +241,12 @@ class Membership:
     def _participations(self, session: ChatSession, rosters: Iterable[Roster]) -> list[Participation]:
         user = session.user
         now = ticks.from_unix(self._clock.seconds())
+        rosters = list(rosters)
+        # All ids in one draw: each asks the system, which costs more than the event.
+        ids = self._random(16 * len(rosters)).hex()
         return [
             Participation(
-                event_id=self._random(16).hex(),
+                event_id=ids[32 * place : 32 * place + 32],
                 time_ticks=now,
                 room_id=roster.room.id,
                 room_uri=roster.room.uri,
@@ -251,7 +256,7 @@ class Membership:
                 user_name=user.shown_name,
                 user_email=user.email,
             )
-            for roster in rosters
+            for place, roster in enumerate(rosters)
         ]
 
     async def _record_joins(self, session: ChatSession, rosters: Sequence[Roster]) -> None:

@@ -15,14 +15,13 @@ from pchat.xccos.writer import (
     join_notice,
     notice,
     part_notice,
-    room_mask,
     room_reference,
-    user_block,
 )
 
 if TYPE_CHECKING:
     from pchat.directory.local import LocalDirectory
     from pchat.directory.people import Principal
+    from pchat.rooms.arrivals import Arrivals
     from pchat.rooms.blocks import Blocks
     from pchat.rooms.room import Room
     from pchat.rooms.roster import CatchUp, Roster, Rosters
@@ -40,43 +39,52 @@ class Notices:
         blocks: Wire forms of rooms and users.
         directory: People by id.
         envelope_ids: Numbers of our envelopes.
+        arrivals: Decides whether newcomers are told one by one.
     """
 
     def __init__(
-        self, rosters: Rosters, blocks: Blocks, directory: LocalDirectory, envelope_ids: EnvelopeIds
+        self,
+        rosters: Rosters,
+        blocks: Blocks,
+        directory: LocalDirectory,
+        envelope_ids: EnvelopeIds,
+        arrivals: Arrivals,
     ) -> None:
         self._rosters = rosters
         self._blocks = blocks
         self._directory = directory
         self._envelope_ids = envelope_ids
+        self._arrivals = arrivals
 
     def _payload(self, name: str, data: str) -> bytes:
         return info_payload(notice(self._envelope_ids.next(), name, data))
 
     def joined(self, newcomer: ChatSession, rooms: Sequence[Room], *, batch: bool) -> None:
-        """Tell the others of a newcomer: one notice a receiver, whatever the number of rooms."""
-        heard: dict[ChatSession, list[Room]] = {}
+        """Tell the others of a newcomer: one notice a receiver, whatever the number of rooms.
+
+        When many come at once it waits for a moment; see `pchat.rooms.arrivals`.
+        """
+        heard: dict[ChatSession, list[Roster]] = {}
         for room in rooms:
-            roster = self._rosters.find(room.id)
-            if roster is None:
-                continue
+            roster = self._rosters.of(room)
             for session in roster.sessions:
                 if session is not newcomer:
-                    heard.setdefault(session, []).append(room)
-        block = self._blocks.user(newcomer.user)
-        masks = {
-            legacy: {room.id: room_mask(*self._blocks.mask_in(newcomer.user, room, legacy)) for room in rooms}
-            for legacy in {session.legacy_masks for session in heard}
-        }
-        # Receivers who share the same rooms share the rendered notice.
-        rendered: dict[tuple[bool, tuple[int, ...]], bytes] = {}
+                    heard.setdefault(session, []).append(roster)
+        crowded = self._arrivals.crowded(len(heard))
+        # Receivers who share the same rooms share what is rendered.
+        blocks: dict[tuple[bool, tuple[int, ...]], str] = {}
+        payloads: dict[str, bytes] = {}
         for session, shared in heard.items():
-            key = (session.legacy_masks, tuple([room.id for room in shared]))
-            payload = rendered.get(key)
+            key = (session.legacy_masks, tuple([roster.room.id for roster in shared]))
+            block = blocks.get(key)
+            if block is None:
+                block = blocks[key] = self._blocks.newcomer(newcomer.user, shared, session.legacy_masks)
+            if crowded or session.arrivals:
+                self._arrivals.gather(session, block)
+                continue
+            payload = payloads.get(block)
             if payload is None:
-                told = masks[session.legacy_masks]
-                data = user_block(block, "".join([told[room.id] for room in shared]))
-                payload = rendered[key] = self._payload("bjoin" if batch else "join", data)
+                payload = payloads[block] = self._payload("bjoin" if batch else "join", block)
             session.send(payload)
 
     def parted(self, user: Principal, roster: Roster) -> None:
@@ -137,10 +145,10 @@ class Notices:
         # Of himself everybody was told at once.
         for payload in self._roles(roster, self._others(entry, entry.changed), legacy):
             session.send(payload)
-        for principal_id in entry.parted:
-            user = self._directory.by_id(principal_id)
-            if user is not None:
-                session.send(self._payload("part", part_notice(roster.room.uri, [user.uri])))
+        gone = [user.uri for number in entry.parted if (user := self._directory.by_id(number)) is not None]
+        for start in range(0, len(gone), USERS_PER_NOTICE):
+            some = gone[start : start + USERS_PER_NOTICE]
+            session.send(self._payload("part", part_notice(roster.room.uri, some)))
 
     def _others(self, entry: CatchUp, numbers: Iterable[int]) -> list[Principal]:
         found = [user for number in numbers if (user := self._directory.by_id(number)) is not None]

@@ -17,7 +17,7 @@ from pchat.rooms.command_queue import CommandQueue
 from pchat.sip.dialog import Dialog, IDialogApplication, info_payload
 from pchat.sip.message import Request, refusal
 from pchat.xccos.parser import Command, Post, parse_envelope
-from pchat.xccos.writer import reply
+from pchat.xccos.writer import notice, reply
 
 if TYPE_CHECKING:
     from pchat.rooms.roster import Roster
@@ -40,6 +40,7 @@ class ChatSession:
     """
 
     __slots__ = (
+        "arrivals",
         "dialog",
         "end_reason",
         "ended",
@@ -61,6 +62,8 @@ class ChatSession:
         #: Whether its client has used topic feeds; others are told nothing of them.
         self.knows_topics = False
         self.rosters: dict[int, Roster] = {}
+        #: Newcomers that its client is still to hear of, each a rendered ``uib`` (`pchat.rooms.arrivals`).
+        self.arrivals: list[str] = []
         #: Rooms that it was put out of, by GUID, and that its client may not know to have left: their URIs.
         self.put_out_of: dict[str, str] = {}
         self.queue = CommandQueue(dialog.connection.hold, dialog.connection.release)
@@ -147,7 +150,16 @@ class ChatSession:
 
     def send(self, payload: bytes) -> None:
         """Send what `pchat.sip.dialog.info_payload` made."""
+        if self.arrivals:
+            self.tell_arrivals()
         self.dialog.send_info(payload)
+
+    def tell_arrivals(self) -> None:
+        """Send what was gathered about newcomers; before anything else, so that nobody speaks unannounced."""
+        arrivals, self.arrivals = self.arrivals, []
+        if arrivals:
+            envelope_id = self.service.envelope_ids.next()
+            self.dialog.send_info(info_payload(notice(envelope_id, "bjoin", "".join(arrivals))))
 
     def reply(self, command: Command, code: ResponseCode, data: str = "") -> None:
         """Answer a command by name."""

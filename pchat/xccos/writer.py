@@ -7,7 +7,6 @@ hold, what comes out is well-formed; characters that XML 1.0 forbids become U+FF
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pchat.xccos.blocks import MessageBlock, RoomBlock, ServerBlock, UserBlock
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EnvelopeIds", "MessageBlock", "RoomBlock", "ServerBlock", "UserBlock", "attribute", "fib", "grpchat",
     "invitation", "invitation_cursor", "join_notice", "limit_exceeded", "msg", "notice", "part_notice",
-    "reply", "room_block", "room_mask", "room_reference", "server_info", "text", "user_block", "user_list",
-    "user_reference",
+    "reply", "room_block", "room_mask", "room_reference", "server_info", "text", "user_attributes",
+    "user_block", "user_list", "user_reference",
 ]  # fmt: skip
 
 # Not XML 1.0 production 2 (Char); Python's lone surrogates are among them.
@@ -34,9 +33,6 @@ _ENVELOPE_HEAD: Final = (
     'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ver="1" envid="'
 )
 _ENVELOPE_NAMESPACE: Final = '" xmlns="urn:parlano:xml:ns:xccos">'
-
-#: People whose attributes are kept rendered: who comes now is told to hundreds, and named in many replies.
-PEOPLE_REMEMBERED: Final = 16_384
 
 #: Commands whose reply has another name than theirs; docs/spec/xccos.md section 3.10.
 REPLY_NAMES: Final = {"getfutok": "getftok", "getfdtok": "getftok"}
@@ -193,15 +189,15 @@ def room_reference(uri: str, inner: str = "", *, name: str | None = None) -> str
 def user_block(block: UserBlock, inner: str = "") -> str:
     """Render a ``uib`` with all that is told of a user."""
     numbered = "" if block.id is None else f' id="{block.id}"'
-    told = _person(block.uri, block.guid, block.kind, block.uname, block.disname, block.email)
-    return _element("uib", numbered + told, inner)
+    return _element("uib", numbered + user_attributes(block), inner)
 
 
-@lru_cache(maxsize=PEOPLE_REMEMBERED)
-def _person(uri: str, guid: str, kind: int, uname: str, disname: str, email: str) -> str:
+def user_attributes(block: UserBlock) -> str:
+    """Render what all ``uib`` of a user have in common, to stand in many."""
     return (
-        f' uri="{attribute(uri)}" guid="{attribute(guid)}" type="{kind}" uname="{attribute(uname)}"'
-        f' disname="{attribute(disname)}" email="{attribute(email)}"'
+        f' uri="{attribute(block.uri)}" guid="{attribute(block.guid)}" type="{block.kind}"'
+        f' uname="{attribute(block.uname)}" disname="{attribute(block.disname)}"'
+        f' email="{attribute(block.email)}"'
     )
 
 
