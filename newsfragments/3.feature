@@ -18,3 +18,4 @@ shows it and where we differ; `docs/administration.md` has every parameter of it
 * One user cannot keep the server from others: four of his commands run at a time, commands that wait are bounded in bytes, searches of words are interrupted after two seconds; names that look the same are the same.
 * The administration side was attacked: copies of the store are made and put back safely (`pchatctl backup`, `restore`), web connections are bounded per address and by what clients take, and a token that is revoked stops what still waits with it.
 * `pchatctl` names what is wrong and by its own name, tells which roles went by the names of rooms and groups, shows lists by name, settings with defaults and ranges, and the audit log in a width that can be read.
+* `pchatctl user import` makes many accounts from CSV or JSON lines; messages are counted before they are removed (`--dry-run` counts only); new domains in scopes are remarked upon; shells complete names.

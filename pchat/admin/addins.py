@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pchat.admin.names import ADDIN
 from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -41,7 +42,7 @@ def _print_addins(found: list[dict[str, Any]]) -> None:
 
 
 @addins.command("show")
-@click.argument("addin")
+@click.argument("addin", shell_complete=ADDIN)
 @click.pass_obj
 def show(session: Session, addin: str) -> None:
     """Show one add-in."""
@@ -49,7 +50,7 @@ def show(session: Session, addin: str) -> None:
 
 
 @addins.command("set")
-@click.argument("addin")
+@click.argument("addin", shell_complete=ADDIN)
 @click.option("--name", metavar="NAME", help="A new name.")
 @click.option("--url", metavar="URL", help="A new http or https address.")
 @click.pass_obj
@@ -63,7 +64,7 @@ def change(session: Session, addin: str, name: str | None, url: str | None) -> N
 
 
 @addins.command("remove")
-@click.argument("addin")
+@click.argument("addin", shell_complete=ADDIN)
 @click.option("--force", is_flag=True, help="Take it from the rooms that have it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

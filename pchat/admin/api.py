@@ -98,7 +98,7 @@ class AdministrationApi:
             *ServerRoutes(rules.settings, status).routes(),
             *ReportRoutes(rules.usage).routes(),
             *TokenRoutes(rules.tokens).routes(),
-            *AuditRoutes(base.store).routes(),
+            *AuditRoutes(base.store, rules).routes(),
             Route(
                 *("GET", DESCRIPTION, self._describe),
                 summary="Describe this interface",

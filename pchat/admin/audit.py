@@ -10,6 +10,7 @@ from pchat.admin.output import print_table, shown
 from pchat.admin.program import Count, Noun
 from pchat.admin.routes import MOST_ENTRIES
 from pchat.admin.session import Session, address
+from pchat.store.audit import KINDS
 
 #: As much as a person looks through.
 USUAL_LIMIT = 100
@@ -27,8 +28,10 @@ def audit() -> None:
 
 @audit.command("list")
 @click.option("--actor", metavar="A", help="Who did it: local:USER, token:NAME or an address.")
-@click.option("--object", metavar="O", help="Address or URI of what was changed, or its name if it has none.")
-@click.option("--kind", metavar="K", help="Kind of what was changed: room, user, setting, …")
+@click.option(
+    "--object", metavar="O", help="Address, URI or name of what was changed; of what is gone, the URI."
+)
+@click.option("--kind", type=click.Choice(KINDS), help="Kind of what was changed.")
 @click.option("--action", metavar="W", help="What was done: add, change, remove, …")
 @click.option("--from", metavar="TIME", help="Not before this time, such as 2030-12-31 or 2030-12-31T08:00Z.")
 @click.option("--to", metavar="TIME", help="Not after this time; a date alone is that whole day.")

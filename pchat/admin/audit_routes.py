@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from pchat import ticks
-from pchat.admin.fields import Field, Text, Time
+from pchat.admin.fields import Field, Text, Time, Word
 from pchat.admin.routes import Answer, Call, Page, Route
 from pchat.interfaces import IStore
-from pchat.store.audit import AuditQuery, AuditRecord, find_audit
+from pchat.rooms.administration import Administration
+from pchat.store.audit import KINDS, AuditQuery, AuditRecord, find_audit
+from pchat.web.problems import invalid
 
 _FILTERS: dict[str, Field] = {
     "actor": Text("Who did it, such as `local:root` or `token:NAME`."),
-    "object": Text("URI of what was changed, or its name if it has no URI."),
-    "kind": Text("Kind of what was changed, such as `room`."),
+    "object": Text("URI of what was changed, or its name; of what is gone and had a URI, that alone."),
+    "kind": Word(KINDS, "Kind of what was changed."),
     "action": Text("What was done, such as `add`."),
     "from": Time("Not before this time."),
     "to": Time("Not after this time; a date alone is that whole day."),
@@ -27,10 +29,12 @@ class AuditRoutes:
 
     Args:
         store: Where the log is.
+        rules: Know what things are called.
     """
 
-    def __init__(self, store: IStore) -> None:
+    def __init__(self, store: IStore, rules: Administration) -> None:
         self._store = store
+        self._rules = rules
 
     def routes(self) -> list[Route]:
         """List the operations."""
@@ -50,8 +54,12 @@ class AuditRoutes:
             if name in _BOUNDS:
                 argument, read = _BOUNDS[name]
                 wanted[argument] = read(text)
+            elif name == "object":
+                wanted["objects"] = (text, *self._rules.uris_of(text))
             else:
                 wanted[name] = text
+        if wanted.keys() >= {"begin", "end"} and wanted["begin"] > wanted["end"]:
+            raise invalid("from is after to")
         found, more = await self._store.read(find_audit, AuditQuery(**wanted), call.limit, call.offset)
         return 200, Page([_shown(entry) for entry in found], more)
 

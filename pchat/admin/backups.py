@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import DownloadColumn
@@ -22,7 +23,18 @@ from pchat.store.backup import back_up
 from pchat.store.backup import restore as put_back
 from pchat.store.changes import Stamp
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+
+class _File(click.Path):
+    """A path of a file, which is not empty: that would stand for the directory we are in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check what was typed."""
+        if not str(value):
+            self.fail("a file name is missing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _File(path_type=Path, dir_okay=False)
 #: SQLite's usual page; only the bar counts with it.
 PAGE_BYTES = 4_096
 

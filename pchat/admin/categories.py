@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pchat.admin.names import CATEGORY
 from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -52,7 +53,16 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Make a category; nobody is in scope unless allowed."""
     body = {"name": name} | _body(given)
-    session.show(session.ask("POST", address("categories"), body), print_details)
+    made = session.ask("POST", address("categories"), body)
+    _tell_new(session, made)
+    # The remark has told persons.
+    session.show(made, lambda _: print_details({k: v for k, v in made.items() if k != "new_domains"}))
+
+
+def _tell_new(session: Session, changed: dict[str, Any]) -> None:
+    """Tell of domains that nobody named before: a slip of the pen would let strangers in, or nobody."""
+    for domain in changed["new_domains"]:
+        session.remark(f"{domain} is new here: everybody in that domain; was it meant?")
 
 
 @categories.command("list")
@@ -77,7 +87,7 @@ def _print_categories(found: list[dict[str, Any]]) -> None:
 
 
 @categories.command("show")
-@click.argument("category")
+@click.argument("category", shell_complete=CATEGORY)
 @click.pass_obj
 def show(session: Session, category: str) -> None:
     """Show one category, by its name or URI."""
@@ -85,7 +95,7 @@ def show(session: Session, category: str) -> None:
 
 
 @categories.command("set")
-@click.argument("category")
+@click.argument("category", shell_complete=CATEGORY)
 @click.option("--name", metavar="NAME", help="A new name.")
 @_attributes
 @click.pass_obj
@@ -99,11 +109,12 @@ def change(session: Session, /, category: str, **given: Any) -> None:
         raise click.UsageError("nothing to change is given")
     changed = session.ask("PATCH", address("categories", category), body)
     session.tell_removed(changed["removed"], "outside the new scope")
+    _tell_new(session, changed)
     session.show(changed, lambda _: print_line(f"The category {changed['name']} is changed."))
 
 
 @categories.command("remove")
-@click.argument("category")
+@click.argument("category", shell_complete=CATEGORY)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove(session: Session, category: str, yes: bool) -> None:

@@ -105,6 +105,7 @@ class ServerDoor:
     Args:
         path: The socket.
         owner: Number of the user who owns the store: the server is his, ours or root's.
+        seconds: How long an answer may take.
 
     Raises:
         OSError: Nobody listens, or we may not talk to who does.
@@ -113,9 +114,9 @@ class ServerDoor:
 
     running = True
 
-    def __init__(self, path: Path, owner: int | None = None) -> None:
+    def __init__(self, path: Path, owner: int | None = None, seconds: float = ANSWER_SECONDS) -> None:
         self._path = path
-        self._connection = UnixConnection(path)
+        self._connection = UnixConnection(path, seconds)
         self._connection.connect()
         listener = peer_user(self._connection.sock)
         if listener not in {0, os.geteuid(), owner}:
@@ -195,6 +196,20 @@ def open_door(
                 told = True
                 tell(f"waiting, at most {patience:g} seconds: {error.store} is in use by {error.holder}")
         pause(PAUSE_SECONDS)
+
+
+def open_running(config: Config, seconds: float) -> Door:
+    """Find the way to a server that runs, and wait for nothing.
+
+    Args:
+        config: The configuration.
+        seconds: How long an answer may take.
+
+    Raises:
+        OSError: None runs, or it is not accessible.
+        OperatorError: Somebody else listens there.
+    """
+    return ServerDoor(config.server.admin_socket, _owner(config), seconds)
 
 
 def _owner(config: Config) -> int | None:

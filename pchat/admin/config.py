@@ -7,6 +7,7 @@ from typing import Any
 import click
 from attrs import astuple
 
+from pchat.admin.names import SETTING
 from pchat.admin.output import print_line, print_table
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -36,7 +37,7 @@ def _print_settings(found: dict[str, Any]) -> None:
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=SETTING)
 @click.argument("value")
 @click.pass_obj
 def change(session: Session, key: str, value: str) -> None:
@@ -47,7 +48,7 @@ def change(session: Session, key: str, value: str) -> None:
 
 
 @config.command("reset")
-@click.argument("key")
+@click.argument("key", shell_complete=SETTING)
 @click.pass_obj
 def reset(session: Session, key: str) -> None:
     """Give one setting its default again."""

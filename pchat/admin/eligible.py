@@ -6,14 +6,17 @@ from typing import Any
 
 import click
 
+from pchat.admin.names import CATEGORY, ROOM
 from pchat.admin.output import print_table
 from pchat.admin.program import Count, Verb
 from pchat.admin.session import Session, address
 
 
 @click.command("eligible", cls=Verb)
-@click.option("--category", metavar="C", help="Users in the scope of a category.")
-@click.option("--room", metavar="R", help="Users who could be on the role lists of a room.")
+@click.option("--category", metavar="C", shell_complete=CATEGORY, help="Users in the scope of a category.")
+@click.option(
+    "--room", metavar="R", shell_complete=ROOM, help="Users who could be on the role lists of a room."
+)
 @click.option("--presenters", is_flag=True, help="With --room: only those who could present in it.")
 @click.option("--filter", "filter_", metavar="T", help="Part of a name, address or mail; * for anything.")
 @click.option("--limit", metavar="N", type=Count(min=1), help="Show N at most; otherwise all.")

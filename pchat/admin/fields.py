@@ -61,17 +61,19 @@ class Text:
     Args:
         about: What it is, in a few words.
         empty: Whether it may be empty.
+        most: Characters that it may have.
     """
 
     about: str = ""
     empty: bool = True
+    most: int = TEXT_CHARACTERS
 
     def read(self, name: str, value: object) -> str:
         """Check a value; see `Field`."""
         if not isinstance(value, str):
             raise invalid(f"{name} must be a text")
-        if len(value) > TEXT_CHARACTERS:
-            raise invalid(f"{name} has more than {TEXT_CHARACTERS} characters")
+        if len(value) > self.most:
+            raise invalid(f"{name} has more than {self.most} characters")
         if not value and not self.empty:
             raise invalid(f"{name} is empty")
         return value
@@ -85,7 +87,7 @@ class Text:
     def schema(self) -> Schema:
         """Describe it."""
         least = {} if self.empty else {"minLength": 1}
-        return {"type": "string", "maxLength": TEXT_CHARACTERS} | least | _told(self.about)
+        return {"type": "string", "maxLength": self.most} | least | _told(self.about)
 
 
 @frozen

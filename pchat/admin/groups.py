@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pchat.admin.names import GROUP
 from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -45,7 +46,7 @@ def _print_groups(found: list[dict[str, Any]]) -> None:
 
 
 @groups.command("show")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.pass_obj
 def show(session: Session, group: str) -> None:
     """Show one group with its members."""
@@ -53,7 +54,7 @@ def show(session: Session, group: str) -> None:
 
 
 @groups.command("set")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.option("--name", metavar="NAME", help="A new name.")
 @click.option("--description", metavar="TEXT", help="One line.")
 @click.pass_obj
@@ -67,7 +68,7 @@ def change(session: Session, /, group: str, **given: str | None) -> None:
 
 
 @groups.command("remove")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove(session: Session, group: str, yes: bool) -> None:
@@ -89,7 +90,7 @@ def _print_members(found: list[dict[str, Any]]) -> None:
 
 
 @members.command("list")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.pass_obj
 def list_members(session: Session, group: str) -> None:
     """List the members of a group."""
@@ -97,7 +98,7 @@ def list_members(session: Session, group: str) -> None:
 
 
 @members.command("add")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.argument("principals", metavar="PRINCIPAL...", nargs=-1, required=True)
 @click.pass_obj
 def add_members(session: Session, group: str, principals: tuple[str, ...]) -> None:
@@ -107,7 +108,7 @@ def add_members(session: Session, group: str, principals: tuple[str, ...]) -> No
 
 
 @members.command("remove")
-@click.argument("group")
+@click.argument("group", shell_complete=GROUP)
 @click.argument("principals", metavar="PRINCIPAL...", nargs=-1, required=True)
 @click.pass_obj
 def remove_members(session: Session, group: str, principals: tuple[str, ...]) -> None:

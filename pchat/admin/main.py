@@ -28,6 +28,7 @@ from pchat.admin.rooms import rooms
 from pchat.admin.starting import init, serve
 from pchat.admin.status import status
 from pchat.admin.tokens import tokens
+from pchat.admin.user_import import import_users
 from pchat.admin.users import users
 
 _EPILOG = """\b
@@ -48,6 +49,7 @@ for _role, _description in (
 ):
     rooms.add_command(role_commands(_role, _description))
 rooms.add_command(clear)
+users.add_command(import_users)
 for _command in (
     init,
     serve,

@@ -13,6 +13,7 @@ from pchat.admin.fields import Field, Flag, Number, Text, Texts, Time, Word
 from pchat.admin.routes import MOST_ENTRIES, USUAL_ENTRIES, Answer, Call, Route
 from pchat.rooms.message_administration import REPLACEMENT, MessageAdministration
 from pchat.rooms.message_filter import MessageFilter
+from pchat.rooms.settings import LARGEST_MESSAGE
 
 _LAST_ID = (1 << 40) - 1
 _SOUGHT: dict[str, Field] = {
@@ -38,7 +39,9 @@ _CHOSEN: dict[str, Field] = {
     "all": Flag("That all messages are meant; without it something else must choose."),
     **_CURSOR,
 }
-_REPLACED: dict[str, Field] = {**_CHOSEN, "text": Text(f"The new text; by default: {REPLACEMENT}")}
+#: The setting ``message-size-limit`` decides; no text of fewer bytes has more characters than it can be.
+_NEW_TEXT = Text(f"The new text; by default: {REPLACEMENT}", most=LARGEST_MESSAGE)
+_REPLACED: dict[str, Field] = {**_CHOSEN, "text": _NEW_TEXT}
 _CLEARED: dict[str, Field] = {
     "until": Time("Last time, included; a date alone is that whole day."),
     **_CURSOR,
@@ -81,6 +84,13 @@ class MessageRoutes:
                 scope="messages",
                 answer="FoundMessages",
             ),
+            # What it asks is what the two below are then told to do, and too long for an address.
+            Route(
+                *("POST", "rooms/{room}/messages/count", self._count, _CHOSEN),
+                summary="Count a piece of the messages that pass the filter; nothing is changed or shown",
+                scope="messages",
+                answer="CountedPiece",
+            ),
             Route(
                 *("POST", "rooms/{room}/messages/remove", self._remove, _CHOSEN),
                 summary="Remove a piece of the messages that pass the filter",
@@ -104,6 +114,14 @@ class MessageRoutes:
     async def _search(self, call: Call) -> Answer:
         rooms = call.query.get("room", [])
         return 200, await self._messages.search(call.actor, rooms, _filter(call.query), call.limit)
+
+    async def _count(self, call: Call) -> Answer:
+        return 200, await self._messages.count(
+            call.names[0],
+            _filter(call.body),
+            everything=call.body.get("all", False),
+            **_rest(call.body, "after", "upto"),
+        )
 
     async def _remove(self, call: Call) -> Answer:
         return 200, await self._messages.remove(

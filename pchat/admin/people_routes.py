@@ -61,7 +61,7 @@ class PeopleRoutes:
                 *("DELETE", "users/{user}", self._remove_user),
                 summary="Remove an account with all its roles; its messages stay",
                 scope="people",
-                status=204,
+                answer="RemovedUser",
             ),
             *self._parts_routes(),
             *self._policy_routes(),
@@ -157,8 +157,7 @@ class PeopleRoutes:
         return 200, await self._people.change_user(call.actor, *call.names, **call.body)
 
     async def _remove_user(self, call: Call) -> Answer:
-        await self._people.remove_user(call.actor, *call.names)
-        return NOTHING
+        return 200, {"removed": await self._people.remove_user(call.actor, *call.names)}
 
     async def _disable_user(self, call: Call) -> Answer:
         return 200, await self._people.disable_user(call.actor, *call.names)

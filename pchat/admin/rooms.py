@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from pchat.admin.names import ADDIN, CATEGORY, ROOM
 from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Count, Noun
+from pchat.admin.roles import print_role
 from pchat.admin.session import Session, address
 
 Function = Callable[..., Any]
@@ -16,6 +19,9 @@ Function = Callable[..., Any]
 LARGEST = 2_147_483_647
 PRIVACY = click.Choice(["open", "closed", "secret"], case_sensitive=False)
 TYPE = click.Choice(["normal", "auditorium"], case_sensitive=False)
+ROLES = ("manager", "member", "presenter")
+#: Entries of each role list that ``room show`` has for persons.
+ENTRIES_SHOWN = 10
 INVITATIONS = click.Choice(["inherit", "false"], case_sensitive=False)
 
 
@@ -31,7 +37,7 @@ def _attributes(function: Function) -> Function:
         click.option("--privacy", type=PRIVACY, help="Who may find and join it."),
         click.option("--type", "type_", type=TYPE, help="In an auditorium presenters alone may post."),
         click.option("--invitations", type=INVITATIONS, help="As its category says, or none."),
-        click.option("--addin", metavar="A", help="A registered add-in; '' for none."),
+        click.option("--addin", metavar="A", shell_complete=ADDIN, help="A registered add-in; '' for none."),
     ]
     for option in reversed(options):
         function = option(function)
@@ -52,7 +58,9 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
 
 @rooms.command("add")
 @click.argument("name")
-@click.option("--category", metavar="C", required=True, help="Name or URI of its category.")
+@click.option(
+    "--category", metavar="C", shell_complete=CATEGORY, required=True, help="Name or URI of its category."
+)
 @click.option("--disabled", is_flag=True, help="Keep everybody out until it is enabled.")
 @_attributes
 @click.pass_obj
@@ -65,8 +73,8 @@ def add(session: Session, /, name: str, disabled: bool, **given: Any) -> None:
 @rooms.command("list")
 @click.option("--filter", "filter_", metavar="T", help="Part of the name.")
 @click.option("--search-description", is_flag=True, help="Look for it in the description as well.")
-@click.option("--category", metavar="C", help="Rooms of a category.")
-@click.option("--addin", metavar="A", help="Rooms that have an add-in.")
+@click.option("--category", metavar="C", shell_complete=CATEGORY, help="Rooms of a category.")
+@click.option("--addin", metavar="A", shell_complete=ADDIN, help="Rooms that have an add-in.")
 @click.option("--member", metavar="U", help="Rooms that have U, or his domain or group, as member.")
 @click.option("--manager", metavar="U", help="The same for managers.")
 @click.option("--presenter", metavar="U", help="The same for presenters.")
@@ -115,17 +123,32 @@ def _print_rooms(found: list[dict[str, Any]], none: str) -> None:
 
 
 @rooms.command("show")
-@click.argument("room")
+@click.argument("room", shell_complete=ROOM)
 @click.pass_obj
 def show(session: Session, room: str) -> None:
     """Show one room with its role lists, who granted them, and how much it holds."""
-    session.show(session.ask("GET", address("rooms", room)), print_details)
+    session.show(session.ask("GET", address("rooms", room)), _print_room)
+
+
+def _print_room(room: dict[str, Any]) -> None:
+    lists = {role: room[f"{role}s"] for role in ROLES}
+    # A list without anybody is told in a line; the others have a table each.
+    print_details({name: value for name, value in room.items() if name[:-1] not in lists or not value})
+    for role, entries in lists.items():
+        if entries:
+            print_line("")
+            print_role(role, entries[:ENTRIES_SHOWN])
+        if len(entries) > ENTRIES_SHOWN:
+            more = len(entries) - ENTRIES_SHOWN
+            print_line(f"and {more} more: pchatctl room {role} list {shlex.quote(room['name'])}")
 
 
 @rooms.command("set")
-@click.argument("room")
+@click.argument("room", shell_complete=ROOM)
 @click.option("--name", metavar="NAME", help="A new name.")
-@click.option("--category", metavar="C", help="Name or URI of the category to move it to.")
+@click.option(
+    "--category", metavar="C", shell_complete=CATEGORY, help="Name or URI of the category to move it to."
+)
 @click.option("--disabled", type=click.Choice(["yes", "no"]), help="Keep everybody out of it, or no longer.")
 @_attributes
 @_lists
@@ -147,8 +170,14 @@ def change(session: Session, /, room: str, disabled: str | None, **given: Any) -
 
 
 @rooms.command("move")
-@click.argument("room")
-@click.option("--category", metavar="C", required=True, help="Name or URI of the category to move it to.")
+@click.argument("room", shell_complete=ROOM)
+@click.option(
+    "--category",
+    metavar="C",
+    shell_complete=CATEGORY,
+    required=True,
+    help="Name or URI of the category to move it to.",
+)
 @click.pass_obj
 def move(session: Session, room: str, category: str) -> None:
     """Move a room to another category.
@@ -161,7 +190,7 @@ def move(session: Session, room: str, category: str) -> None:
 
 
 @rooms.command("disable")
-@click.argument("room")
+@click.argument("room", shell_complete=ROOM)
 @click.pass_obj
 def disable(session: Session, room: str) -> None:
     """Disable a room: everybody leaves, nobody finds it, all is kept."""
@@ -169,7 +198,7 @@ def disable(session: Session, room: str) -> None:
 
 
 @rooms.command("enable")
-@click.argument("room")
+@click.argument("room", shell_complete=ROOM)
 @click.pass_obj
 def enable(session: Session, room: str) -> None:
     """Enable a disabled room."""
@@ -181,7 +210,7 @@ def _print_state(room: dict[str, Any]) -> None:
 
 
 @rooms.command("remove")
-@click.argument("room")
+@click.argument("room", shell_complete=ROOM)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove(session: Session, room: str, yes: bool) -> None:

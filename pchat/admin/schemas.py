@@ -11,6 +11,7 @@ Source: docs/spec/persistent-chat-server.md sections 2.2 to 2.4 (names of the at
 from __future__ import annotations
 
 from pchat.admin.fields import Schema
+from pchat.store.audit import KINDS
 
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
@@ -173,6 +174,10 @@ SCHEMAS: dict[str, Schema] = {
         "What a removed group was taken from: of `room`, `category` and `group` one is not null.",
         removed=listing("RemovedEntry"),
     ),
+    "RemovedUser": obj(
+        "What a removed account was taken from: of `room`, `category` and `group` one is not null.",
+        removed=listing("RemovedEntry"),
+    ),
     "EligibleUser": obj(
         "A user who could be given a role.",
         uri=TEXT,
@@ -190,7 +195,8 @@ SCHEMAS: dict[str, Schema] = {
         optional={"name": TEXT, "category": TEXT_OR_NULL, "group": TEXT_OR_NULL},
     ),
     "Category": obj(
-        "A category; who is allowed and not denied may use its rooms.",
+        "A category; who is allowed and not denied may use its rooms. `new_domains` are those that a change"
+        " was the first to name.",
         uri=TEXT,
         name=TEXT,
         description=TEXT,
@@ -203,7 +209,7 @@ SCHEMAS: dict[str, Schema] = {
         number_of_chat_rooms=COUNT,
         **_AUDITED,
         **_PURGED,
-        optional={"removed": listing("RemovedEntry")},
+        optional={"removed": listing("RemovedEntry"), "new_domains": {"type": "array", "items": TEXT}},
     ),
     "RoomSummary": obj("A room as it stands in a listing.", **_ROOM),
     "Room": obj(
@@ -230,6 +236,14 @@ SCHEMAS: dict[str, Schema] = {
     "MessagePiece": obj(
         "A piece of long work; `next` and `upto` are `after` and `upto` of the next one, if there is one.",
         changed=COUNT,
+        examined=COUNT,
+        next={"type": ["integer", "null"]},
+        upto=COUNT,
+        left=COUNT,
+    ),
+    "CountedPiece": obj(
+        "How many messages pass a filter, of a piece of a room; `next` and `upto` as with `MessagePiece`.",
+        messages=COUNT,
         examined=COUNT,
         next={"type": ["integer", "null"]},
         upto=COUNT,
@@ -270,7 +284,7 @@ SCHEMAS: dict[str, Schema] = {
         time=TIME,
         actor=TEXT,
         action=TEXT,
-        kind=TEXT,
+        kind=word(*KINDS),
         object=TEXT,
         before=ATTRIBUTES,
         after=ATTRIBUTES,

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import click
 from attrs import define
 
-from pchat.admin.client import Door, open_door
+from pchat.admin.client import Door, open_door, open_running
 from pchat.admin.output import print_json, print_line, printable
 from pchat.admin.routes import MOST_ENTRIES, PREFIX
 from pchat.config import Config, load_config
@@ -72,12 +72,14 @@ class Session:
         as_json: Whether a program reads the output.
         is_terminal: Tells whether a person can be asked.
         open_door: Finds the way to administration.
+        open_running: Finds the way to a server that runs.
     """
 
     config_path: Path = Path(DEFAULT_CONFIG)
     as_json: bool = False
     is_terminal: Callable[[], bool] = _stdin_is_terminal
     open_door: Callable[..., Door] = open_door
+    open_running: Callable[..., Door] = open_running
 
     def config(self) -> Config:
         """Read the configuration.

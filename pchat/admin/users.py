@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pchat.admin.names import GROUP
 from pchat.admin.output import print_details, print_line, print_table, printable, to_the_second
 from pchat.admin.program import Noun
 from pchat.admin.session import Session, address
@@ -75,7 +76,12 @@ def add(session: Session, /, uri: str, password_stdin: bool, **names: str | None
 
 @users.command("list")
 @click.option("--filter", "filter_", metavar="T", help="Part of a name, address or mail; * for anything.")
-@click.option("--group", metavar="G", help="Those who belong to a group, through any number of groups.")
+@click.option(
+    "--group",
+    metavar="G",
+    shell_complete=GROUP,
+    help="Those who belong to a group, through any number of groups.",
+)
 @click.option("--disabled/--enabled", default=None, help="Disabled accounts only, or the others only.")
 @click.pass_obj
 def list_users(session: Session, filter_: str | None, group: str | None, disabled: bool | None) -> None:
@@ -149,8 +155,9 @@ def _print_state(user: dict[str, Any]) -> None:
 def remove(session: Session, uri: str, yes: bool) -> None:
     """Remove an account with all that it was granted; its messages stay."""
     session.confirm(f"Remove the user {printable(uri)} with all roles?", sure=yes)
-    session.ask("DELETE", address("users", uri))
-    session.say(f"The user {uri} is removed.")
+    removed = session.ask("DELETE", address("users", uri))
+    session.tell_removed(removed["removed"], "of the user")
+    session.show(removed, lambda _: print_line(f"The user {uri} is removed."))
 
 
 @users.command("password")

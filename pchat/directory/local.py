@@ -25,7 +25,7 @@ class LocalDirectory:
     """
 
     def __init__(self, domain: str = "") -> None:
-        self._domain = domain.lower()
+        self.domain = domain.lower()
         self._by_id: dict[int, Principal] = {}
         self._by_key: dict[str, Principal] = {}
         self._groups_by_name: dict[str, Principal] = {}
@@ -197,7 +197,7 @@ class LocalDirectory:
         )
 
     def _domain_of(self, principal: Principal) -> str:
-        return self._domain if principal.kind is PrincipalKind.GROUP else principal.domain
+        return self.domain if principal.kind is PrincipalKind.GROUP else principal.domain
 
     def policy_of(self, principal: Principal) -> PolicyRecord | None:
         """Tell a user's own policy, None if he has none."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from pchat.directory.local import LocalDirectory
+from pchat.errors import AdministrationRefused
 from pchat.interfaces import IStore, ITransaction, Random
 from pchat.rooms.access import Access
 from pchat.rooms.addin_administration import AddinAdministration
@@ -150,6 +153,17 @@ class Administration:
         async with self._desk.lock:
             await self._desk.reload()
             await self.tokens.load()
+
+    def uris_of(self, name: str) -> list[str]:
+        """List the URIs of the room, the category and the group that are called so."""
+        found = []
+        finders: tuple[Callable[[str], Any], ...] = (
+            *(self.rooms.room, self.categories.category, self.groups.group),
+        )
+        for find in finders:
+            with suppress(AdministrationRefused):
+                found.append(find(name).uri)
+        return found
 
     def observe(self, observer: Any) -> None:
         """Tell an `IChangeObserver` of every change from now on."""

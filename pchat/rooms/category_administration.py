@@ -146,6 +146,9 @@ class CategoryAdministration:
             file_upload: Whether files may be posted.
             chat_history: Whether messages are kept.
 
+        Returns:
+            The category, and as ``new_domains`` the domains that nobody named before.
+
         Raises:
             AdministrationRefused: Name taken or bad, unknown principals, creators out of scope.
         """
@@ -170,7 +173,7 @@ class CategoryAdministration:
             scope = ScopeChange(sorted(lists.pairs()), events=(event,), domains=domains.records())
             subject = Subject("category", uri, "add", after=_told(fields) | _lists_told(added))
             await self._desk.commit(subject, actor, insert, guid, fields, scope)
-            return self.show_category(fields.name)
+            return self.show_category(fields.name) | {"new_domains": domains.names()}
 
     async def change_category(
         self,
@@ -191,7 +194,8 @@ class CategoryAdministration:
         A narrowed scope takes the roles of its rooms from those who fall out of it, and puts them out.
 
         Returns:
-            The category, and as ``removed`` the role entries that were taken away without being named.
+            The category, as ``removed`` the role entries that were taken away without being named, and as
+            ``new_domains`` the domains that nobody named before.
 
         Raises:
             AdministrationRefused: No such category, name taken or bad, unknown principals, creators out
@@ -224,7 +228,8 @@ class CategoryAdministration:
             scope = self._planner.planned(actor, category, lists, domains, lost)
             creators_lost = removed_shown(category, [("creator", one) for one in lost], self._desk.directory)
             roles_lost = await self._commit_change(actor, category, fields, lists, scope)
-            return self._shown(category) | {"removed": creators_lost + roles_lost}
+            told = {"removed": creators_lost + roles_lost, "new_domains": domains.names()}
+            return self._shown(category) | told
 
     async def _commit_change(
         self,
@@ -237,6 +242,8 @@ class CategoryAdministration:
         before, was = ScopeLists.of(category), _fields_of(category)
         check_entries(self._desk.tree, self._desk.settings, len(lists) - len(before))
         subject = self._subject(category, was, fields, scope)
+        if not (subject.before or subject.after):
+            return []
         await self._desk.commit(subject, actor, carry_out, category.id, fields, scope)
         rooms = self._desk.tree.rooms_in(category)
         if before.allowed - lists.allowed or lists.denied - before.denied:

@@ -23,7 +23,7 @@ from pchat.store.audit import AuditEntry
 from pchat.store.messages import StoredMessage
 from pchat.store.moderation import Piece, last_chat_id, record_search, take_back
 from pchat.store.outbox import Event
-from pchat.store.search import LOOKS, Found, HistoryQuery, find_messages
+from pchat.store.search import LOOKS, Found, HistoryQuery, count_messages, find_messages
 
 if TYPE_CHECKING:
     from pchat.rooms.committing import ChangeDesk
@@ -108,6 +108,37 @@ class MessageAdministration:
         self._check(chosen, everything)
         removal = Removal("remove", None, chosen.told())
         return await self._piece(actor, room, chosen, removal, after, upto)
+
+    async def count(
+        self,
+        room: str,
+        chosen: MessageFilter,
+        *,
+        everything: bool = False,
+        after: int = 0,
+        upto: int | None = None,
+    ) -> Shown:
+        """Count a piece of the messages that `remove` would remove; nothing is shown of them.
+
+        So it is no read of messages, and no record tells of it.
+
+        Args:
+            room, chosen, everything, after, upto: See `remove`.
+
+        Returns:
+            ``messages``, and ``examined``, ``next``, ``upto`` and ``left`` as `remove` tells them.
+
+        Raises:
+            AdministrationRefused: See `remove`.
+        """
+        self._check(chosen, everything)
+        number = self._rooms.room(room).id
+        end, last = await self._stretch(number, after, upto)
+        counted = 0
+        if end > after:
+            query = self._query(number, chosen, PIECE_CHAT_IDS)
+            counted, end = await self._count_of(query, after + 1, end)
+        return {"messages": counted, **_progress(after, end, last)}
 
     async def replace(
         self,
@@ -209,27 +240,23 @@ class MessageAdministration:
     ) -> Shown:
         async with self._lock:
             room = self._rooms.room(text)
-            highest: int = await self._desk.store.read(last_chat_id, room.id)
-            last = highest if upto is None else min(upto, highest)
-            end = min(last, after + PIECE_CHAT_IDS)
-            query = HistoryQuery(
-                rooms=(room.id,),
-                limit=PIECE_MESSAGES,
-                most=PIECE_MESSAGES,
-                newest_first=False,
-                **chosen.query(self._desk.directory),
-            )
+            end, last = await self._stretch(room.id, after, upto)
+            query = self._query(room.id, chosen, PIECE_MESSAGES)
             messages: list[StoredMessage] = []
             if end > after:
                 messages, end = await self._first_of(query, after + 1, end)
             changed = await self._take_back(actor, room, removal, messages)
-        return {
-            "changed": changed,
-            "examined": max(0, end - after),
-            "next": end if end < last else None,
-            "upto": last,
-            "left": max(0, last - end),
-        }
+        return {"changed": changed, **_progress(after, end, last)}
+
+    async def _stretch(self, room_id: int, after: int, upto: int | None) -> tuple[int, int]:
+        """Tell the last chat id of a piece, and that of all pieces together."""
+        highest: int = await self._desk.store.read(last_chat_id, room_id)
+        last = highest if upto is None else min(upto, highest)
+        return min(last, after + PIECE_CHAT_IDS), last
+
+    def _query(self, room_id: int, chosen: MessageFilter, limit: int) -> HistoryQuery:
+        filters = chosen.query(self._desk.directory)
+        return HistoryQuery(rooms=(room_id,), limit=limit, most=limit, newest_first=False, **filters)
 
     async def _take_back(
         self, actor: str, room: Room, removal: Removal, messages: Sequence[StoredMessage]
@@ -292,6 +319,19 @@ class MessageAdministration:
                 raise StoreUnavailable("the search takes too long")
             last = (first + last) // 2
 
+    async def _count_of(self, query: HistoryQuery, first: int, last: int) -> tuple[int, int]:
+        """Count messages of a stretch of one room; see `_first_of`."""
+        while True:
+            stretch = evolve(query, first_id=first, last_id=last)
+            counted, upto = await self._gate.run(partial(self._desk.store.read, count_messages, stretch))
+            if upto is None:
+                return counted, last
+            if counted:
+                return counted, upto
+            if first == last:
+                raise StoreUnavailable("the search takes too long")
+            last = (first + last) // 2
+
     async def _find(self, query: HistoryQuery) -> dict[int, Found]:
         store = self._desk.store
         found: dict[int, Found] = await self._gate.run(partial(store.read, find_messages, query))
@@ -323,6 +363,16 @@ class MessageAdministration:
             "text": message.chat,
             "alert": bool(message.alert),
         }
+
+
+def _progress(after: int, end: int, last: int) -> Shown:
+    """Tell how far a piece of long work came."""
+    return {
+        "examined": max(0, end - after),
+        "next": end if end < last else None,
+        "upto": last,
+        "left": max(0, last - end),
+    }
 
 
 def _that_fit(hits: list[Hit]) -> list[Hit]:

@@ -21,6 +21,8 @@ _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
+#: One @ with something on both sides of it, and no blanks.
+_MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def fold(text: str) -> str:
@@ -86,6 +88,27 @@ def check_description(text: str, what: str = "description") -> str:
     Source: docs/spec/persistent-chat-server.md section 15 (L-1).
     """
     return _check_line(text, f"the {what}")
+
+
+def check_mail_address(text: str) -> str:
+    """Bring a mail address, which may be empty, to the form that is stored, or refuse it.
+
+    Only what is plainly none is refused: whether somebody reads mail there is not ours to know.
+
+    Args:
+        text: What the operator typed.
+
+    Raises:
+        AdministrationRefused: Not NAME@DOMAIN, too long, or characters that cannot stand in one line.
+
+    Source: RFC 5322 section 3.4.1 (addr-spec).
+    """
+    line = check_description(text, "mail address")
+    if line and not _MAIL_ADDRESS.fullmatch(line):
+        raise AdministrationRefused(
+            ResponseCode.ERROR_INVALID_ARGUMENT, f"the mail address must be NAME@DOMAIN, not {line[:80]!r}"
+        )
+    return line
 
 
 def _check_line(text: str, what: str, most: int = NAME_CHARACTERS) -> str:

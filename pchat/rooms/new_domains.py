@@ -40,6 +40,10 @@ class NewDomains:
         """
         return self._numbers.setdefault(name, -1 - len(self._numbers))
 
+    def names(self) -> list[str]:
+        """Tell the domains that are not the server's own, sorted."""
+        return sorted(self._numbers.keys() - {self._directory.domain})
+
     def records(self) -> Mapping[int, NewPrincipal]:
         """Make what is stored of the domains, by the numbers that stand for them."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -20,7 +21,7 @@ from pchat.errors import AdministrationRefused
 from pchat.interfaces import ITransaction
 from pchat.rooms.committing import ChangeDesk, Subject, Touched, Work, ended_reason
 from pchat.rooms.leaving import leave, leaving
-from pchat.rooms.names import check_description
+from pchat.rooms.names import check_description, check_mail_address
 from pchat.rooms.people_queries import PeopleQueries
 from pchat.rooms.shown import Shown, policy_shown
 from pchat.store.changes import Stamp
@@ -42,8 +43,12 @@ RunInThread = Callable[..., Deferred[Any]]
 Verifiers = Mapping[tuple[str, str], bytes]
 #: Display name, company and mail address.
 Names = tuple[str, str, str]
-#: What they are called in refusals.
-_CALLED = {"display_name": "display name", "company": "company", "email": "mail address"}
+#: What brings each to the form that is stored, or refuses it.
+_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "display_name": partial(check_description, what="display name"),
+    "company": partial(check_description, what="company"),
+    "email": check_mail_address,
+}
 
 
 async def _add_principal(
@@ -115,7 +120,7 @@ class PeopleAdministration(PeopleQueries):
             display_name, company, email: What people read.
 
         Raises:
-            AdministrationRefused: The address is malformed or taken.
+            AdministrationRefused: The address is malformed or taken, or a name cannot be stored.
             OperatorError: The password cannot be used by every client.
         """
         address = check_user_uri(uri)
@@ -125,9 +130,9 @@ class PeopleAdministration(PeopleQueries):
             uri_folded=principal_key(address),
             kind=PrincipalKind.USER,
             name=address.removeprefix("sip:").partition("@")[0],
-            display_name=check_description(display_name, _CALLED["display_name"]),
-            company=check_description(company, _CALLED["company"]),
-            email=check_description(email, _CALLED["email"]),
+            display_name=_CHECKS["display_name"](display_name),
+            company=_CHECKS["company"](company),
+            email=_CHECKS["email"](email),
         )
         secrets = None if password is None else await self._hashed(address, password)
         async with self._desk.lock:
@@ -159,11 +164,7 @@ class PeopleAdministration(PeopleQueries):
             user = self.user(uri)
             old = {"display_name": user.display_name, "company": user.company, "email": user.email}
             given = {"display_name": display_name, "company": company, "email": email}
-            new = old | {
-                name: check_description(text, _CALLED[name])
-                for name, text in given.items()
-                if text is not None
-            }
+            new = old | {name: _CHECKS[name](text) for name, text in given.items() if text is not None}
             before = {name: text for name, text in old.items() if text != new[name]}
             if before:
                 subject = Subject.of("user", user, "change", before, {name: new[name] for name in before})
@@ -222,8 +223,11 @@ class PeopleAdministration(PeopleQueries):
                 self._desk.tell("user_ended", user, ended_reason(user))
         return await self.show_user(user.uri)
 
-    async def remove_user(self, actor: str, uri: str) -> None:
+    async def remove_user(self, actor: str, uri: str) -> list[Shown]:
         """Remove an account with all that it was granted; its messages stay.
+
+        Returns:
+            The entries that were taken away: of rooms, categories and groups.
 
         Raises:
             AdministrationRefused: There is no such account.
@@ -241,6 +245,7 @@ class PeopleAdministration(PeopleQueries):
             subject = Subject.of("user", user, "remove", before)
             await self._desk.commit(subject, actor, leave, leaves)
             self._desk.tell("user_ended", user, ended_reason(user))
+        return list(leaves.shown)
 
     async def set_policy(
         self, actor: str, enabled: bool, *, uri: str | None = None, description: str | None = None

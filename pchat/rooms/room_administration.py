@@ -352,6 +352,8 @@ class RoomAdministration(RoomQueries):
 
     async def _commit_change(self, actor: str, room: Room, wanted: RoomState, given: Given) -> list[Shown]:
         before, after = RoomState.of(room), self._planner.settled(room, wanted, given)
+        if after == before:
+            return []
         check_entries(self._desk.tree, self._desk.settings, len(after.lists) - len(before.lists))
         purged = sorted(wanted.lists.pairs() - after.lists.pairs())
         shown = removed_shown(room, purged, self._desk.directory)

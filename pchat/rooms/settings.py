@@ -15,6 +15,8 @@ from pchat.xccos.codes import ResponseCode
 log = Logger()
 
 UINT32 = 0xFFFF_FFFF
+#: Bytes that the limit of a message may be set to.
+LARGEST_MESSAGE = 65_536
 
 
 @frozen
@@ -119,7 +121,9 @@ class Settings:
     )
     default_history: int = _setting(30, WholeNumber(1, 500), "messages that who joins a room is given")
     # The body limit of a SIP message must hold the largest message with its RTF.
-    message_size_limit: int = _setting(8_000, WholeNumber(1, 65_536), "bytes of a message's text in UTF-8")
+    message_size_limit: int = _setting(
+        8_000, WholeNumber(1, LARGEST_MESSAGE), "bytes of a message's text in UTF-8"
+    )
     story_size_limit: int = _setting(
         65_536, WholeNumber(1, 262_144), "bytes of a text that begins with [STORY]"
     )

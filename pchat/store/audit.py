@@ -11,6 +11,12 @@ from attrs import frozen
 from pchat.interfaces import ITransaction
 from pchat.store.changes import Stamp
 
+#: Kinds of things that changes are made to.
+KINDS = (
+    *("user", "group", "policy", "category", "room", "role", "addin"),
+    *("messages", "setting", "token", "store"),
+)
+
 
 @frozen
 class AuditEntry:
@@ -18,7 +24,7 @@ class AuditEntry:
 
     Args:
         action: What was done: ``add``, ``change``, ``remove``, ….
-        kind: To what kind of thing: ``room``, ``user``, ``policy``, ….
+        kind: To what kind of thing, one of `KINDS`.
         object: Its URI, or its name if it has none.
         before: What the changed attributes were, None where nothing was.
         after: What they are now, None where nothing is; never a secret.
@@ -58,12 +64,13 @@ class AuditQuery:
     """Which entries are wanted; what is None or empty lets all pass.
 
     Args:
-        actor, object, kind, action: As they were written.
+        actor, kind, action: As they were written.
+        objects: What was changed: any of these, as they were written.
         begin, end: Ticks, both included.
     """
 
     actor: str | None = None
-    object: str | None = None
+    objects: tuple[str, ...] = ()
     kind: str | None = None
     action: str | None = None
     begin: int | None = None
@@ -98,15 +105,18 @@ async def find_audit(
         The entries, and whether there are more.
     """
     conditions = (
-        *(("actor = %s", query.actor), ("object = %s", query.object), ("kind = %s", query.kind)),
-        *(("action = %s", query.action), ("time_ticks >= %s", query.begin), ("time_ticks <= %s", query.end)),
+        *(("actor = %s", query.actor), ("kind = %s", query.kind), ("action = %s", query.action)),
+        *(("time_ticks >= %s", query.begin), ("time_ticks <= %s", query.end)),
     )
     given = [(condition, value) for condition, value in conditions if value is not None]
-    where = " and ".join(condition for condition, _ in given) or "1 = 1"
+    wanted = [condition for condition, _ in given]
+    if query.objects:
+        wanted.append(f"object in ({', '.join(['%s'] * len(query.objects))})")
+    where = " and ".join(wanted) or "1 = 1"
     rows = await txn.query(
         "select time_ticks, actor, action, kind, object, before, after from audit"  # noqa: S608 – conditions
         f" where {where} order by entry_id desc limit %s offset %s",
-        (*(value for _, value in given), limit + 1, offset),
+        (*(value for _, value in given), *query.objects, limit + 1, offset),
     )
     found = [AuditRecord(*row[:5], *map(_value, row[5:])) for row in rows[:limit]]
     return found, len(rows) > limit

@@ -103,6 +103,19 @@ async def find_messages(txn: ITransaction, query: HistoryQuery) -> dict[int, Fou
     return await _Search(txn, query).run()
 
 
+async def count_messages(txn: ITransaction, query: HistoryQuery) -> tuple[int, int | None]:
+    """Count messages in the history of one room, and read none of them.
+
+    Args:
+        txn: The transaction.
+        query: What is looked for, in one room and the oldest first.
+
+    Returns:
+        How many there are, and the chat id up to which they were counted: None if that is all.
+    """
+    return await _Search(txn, query).count()
+
+
 class _Search:
     def __init__(self, txn: ITransaction, query: HistoryQuery) -> None:
         self._txn = txn
@@ -113,8 +126,7 @@ class _Search:
 
     async def run(self) -> dict[int, Found]:
         query = self._query
-        impossible = query.authors == frozenset() or (query.words is not None and not query.words.terms)
-        if impossible or query.limit < 1 or query.most < 1 or not query.rooms:
+        if self._is_empty:
             return {room_id: Found([], 0, False) for room_id in query.rooms}
         await self._read()
         messages = await self._messages(self._chosen[: query.most])
@@ -126,6 +138,22 @@ class _Search:
             )
             for room_id, room in self._rooms.items()
         }
+
+    async def count(self) -> tuple[int, int | None]:
+        if self._is_empty:
+            return 0, None
+        await self._read()
+        [room] = self._rooms.values()
+        if room.done:
+            return len(room.hits), None
+        return len(room.hits), room.hits[-1] if room.hits else 0
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether nothing can be found."""
+        query = self._query
+        wordless = query.words is not None and not query.words.terms
+        return query.authors == frozenset() or wordless or min(query.limit, query.most, len(query.rooms)) < 1
 
     async def _read(self) -> None:
         """Read hits until it is known which messages are given, and whether there are more."""

@@ -229,8 +229,14 @@ class CommandTests(CommandCase):
         self.session = Session(is_terminal=lambda: True)
         chosen = ("Lobby", "red", "hen", "--user", "alice@example.com")
         for arguments, question in (
-            (("message", "remove", *chosen), "by alice@example.com, with all of 'red hen'"),
-            (("message", "replace", "Lobby", "--all"), "Replace all messages in the room Lobby"),
+            (
+                ("message", "remove", *chosen),
+                "Remove 1 message of Lobby (by alice@example.com, with all of 'red hen') for good?",
+            ),
+            (
+                ("message", "replace", "Lobby", "--all"),
+                "Replace 3 messages of Lobby (all there are) for good?",
+            ),
             (("room", "clear", "Lobby", "--until", "2100-01-01"), "up to 2100-01-01"),
         ):
             result = self.run_ctl(*arguments, stdin="n\n")
@@ -239,6 +245,44 @@ class CommandTests(CommandCase):
         self.assertEqual(3, len(self.texts()))
         self.assertEqual(0, self.run_ctl("message", "remove", "Lobby", "--all", "--yes").exit_code)
         self.assertEqual([], self.texts())
+
+    def test_counted_only(self) -> None:
+        """Where nothing is meant nobody is asked; what is said while he makes up his mind stays."""
+        self.session = Session(is_terminal=lambda: True)
+        result = self.run_ctl("message", "remove", "Lobby", "green", stdin="")
+        self.assertEqual((0, "0 messages of Lobby removed.\n"), (result.exit_code, result.stdout))
+        self.assertNotIn("?", result.stderr)
+
+        def confirm(session: Session, question: str, *, sure: bool) -> None:
+            self.say("red too late")
+
+        self.patch(Session, "confirm", confirm)
+        result = self.run_ctl("message", "remove", "Lobby", "--all")
+        self.assertEqual(0, result.exit_code, result.output)
+        self.assertEqual(["red too late"], self.texts())
+
+    def test_dry_run(self) -> None:
+        """How many are meant can be asked alone, also in pieces; nothing is changed, no record is made."""
+        log = self.ctl("audit", "list")
+        for pieces in (message_administration.PIECE_CHAT_IDS, 1):
+            self.patch(message_administration, "PIECE_CHAT_IDS", pieces)
+            for command in ("remove", "replace"):
+                self.assertEqual(
+                    {"messages": 2}, self.ctl("message", command, "Lobby", "red", "--dry-run"), command
+                )
+        result = self.run_ctl("message", "remove", "Lobby", "--all", "--dry-run")
+        self.assertEqual("3 messages of Lobby would be changed.\n", result.stdout)
+        self.refused("message", "remove", "Lobby", "--dry-run", status=2)
+        self.refused("message", "remove", "Lobby", "--user", "nobody@example.com", "--dry-run")
+        self.assertEqual(log, self.ctl("audit", "list"))
+        self.assertEqual(3, len(self.texts()))
+
+    def test_long_text(self) -> None:
+        """A new text may have as many bytes as a message, and the refusal tells that number."""
+        self.ctl("message", "replace", "Lobby", "--all", "--text", "x" * 8_000)
+        self.assertEqual({"x" * 8_000}, set(self.texts()))
+        line = self.refused("message", "replace", "Lobby", "--all", "--text", "ä" * 4_001)
+        self.assertEqual("pchatctl: the new text must have 1 to 8000 bytes", line)
 
     def test_pieces(self) -> None:
         """Long work is asked for piece by piece, over one way; the sum is told."""

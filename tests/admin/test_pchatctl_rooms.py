@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 from rich.console import Console
 
-from pchat.admin.rooms import _print_rooms
+from pchat.admin.rooms import ENTRIES_SHOWN, _print_rooms
 from pchat.admin.session import REMOVED_SHOWN, Session
 from tests.admin.support import CommandCase, Terminal
 
@@ -55,6 +56,37 @@ class RoomTests(CommandCase):
         self.assertEqual("The room Senate is enabled.\n", self.run_ctl("room", "enable", "senate").stdout)
         self.assertIsNone(self.ctl("room", "remove", "Senate"))
         self.assertEqual([], self.ctl("room", "list"))
+
+    def test_show(self) -> None:
+        """A person sees who granted each role and when; of a long list the beginning, and how to see all."""
+        names = [f"user{number:02}" for number in range(ENTRIES_SHOWN + 2)]
+        for name in names:
+            self.ctl("user", "import", "-", stdin=json.dumps({"uri": f"{name}@example.com"}))
+        self.ctl("room", "add", "The den", "--category", "Work")
+        self.ctl("room", "manager", "add", "The den", "user00@example.com")
+        self.ctl("room", "member", "add", "The den", *(f"{name}@example.com" for name in names))
+        shown = self.run_ctl("room", "show", "The den").stdout
+        self.assertRegex(shown, r"(?m)^Managers +Kind +Granted by +Granted on$")
+        self.assertRegex(shown, r"(?m)^sip:user00@example\.com +user +local:\S+ +[0-9-]{10}T[0-9:]{8}Z$")
+        self.assertIn("sip:user09@example.com", shown)
+        self.assertNotIn("sip:user10@example.com", shown)
+        self.assertIn("\nand 2 more: pchatctl room member list 'The den'\n", shown)
+        self.assertRegex(shown, r"(?m)^presenters +-$")
+        self.assertNotRegex(shown, r"(?m)^m(anag|emb)ers ")
+
+    def test_new_domains(self) -> None:
+        """A domain that nobody named before is remarked upon, once; the server's own is not."""
+        self.assertEqual([], self.ctl("category", "set", "Work", "--allow", "example.com")["new_domains"])
+        for command in (("add", "Guests"), ("set", "Work")):
+            domain = f"{command[0]}.examle.com"
+            result = self.run_ctl("category", *command, "--allow", "example.com", "--allow", domain)
+            self.assertEqual(
+                f"pchatctl: {domain} is new here: everybody in that domain; was it meant?\n", result.stderr
+            )
+            self.assertNotIn("new domains", result.stdout)
+            self.assertEqual([], self.ctl("category", "set", "Work", "--deny", domain)["new_domains"])
+        found = self.ctl("category", "add", "More", "--allow", "c.example", "--deny", "b.example")
+        self.assertEqual(["b.example", "c.example"], found["new_domains"])
 
     def test_defaults(self) -> None:
         """A room is closed and normal unless told otherwise, and has nobody in it."""

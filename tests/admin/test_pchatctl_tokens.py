@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from pchat.rooms.token_administration import SCOPES
+from pchat.store.audit import KINDS
 from tests.admin.support import CommandCase
 
 
@@ -94,9 +95,30 @@ class AuditTests(CommandCase):
         table = self.run_ctl("audit", "list").stdout
         self.assertRegex(table, r"(?m)^[0-9-]{10}T[0-9:]{8}Z +local:\S+ +add token +ci +- +")
         self.assertIn("description [bold]d", table)
-        self.assertIn("There are no such changes.", self.run_ctl("audit", "list", "--kind", "x").stdout)
+        self.assertIn("There are no such changes.", self.run_ctl("audit", "list", "--kind", "store").stdout)
 
     def test_refused(self) -> None:
         """Times that are none, and limits out of range, are refused."""
         self.refused("audit", "list", "--from", "yesterday")
         self.refused("audit", "list", "--limit", "0", status=2)
+
+    def test_mistakes(self) -> None:
+        """A kind that there is not is answered by those there are; an end before its beginning is refused."""
+        line = self.refused("audit", "list", "--kind", "nope", status=2)
+        for kind in KINDS:
+            self.assertIn(f"'{kind}'", line)
+        line = self.refused("audit", "list", "--from", "2030-01-02", "--to", "2030-01-01")
+        self.assertEqual("pchatctl: from is after to", line)
+        self.assertEqual([], self.ctl("audit", "list", "--from", "2030-01-01", "--to", "2030-01-01"))
+
+    def test_names(self) -> None:
+        """What is there is found by its name too; what is gone by its URI only."""
+        uri = self.ctl("category", "add", "Play")["uri"]
+        room = self.ctl("room", "add", "Den", "--category", "Play")["uri"]
+        group = self.ctl("group", "add", "Staff")["uri"]
+        for name, known in (("play", uri), ("DEN", room), ("Staff", group), (room, room)):
+            [entry] = self.ctl("audit", "list", "--object", name)
+            self.assertEqual(known, entry["object"])
+        self.ctl("room", "remove", "Den")
+        self.assertEqual([], self.ctl("audit", "list", "--object", "Den"))
+        self.assertEqual(2, len(self.ctl("audit", "list", "--object", room)))

@@ -54,6 +54,43 @@ class RefusalTests(CommandCase):
         self.ctl("room", "add", "Den", "--category", "Work", "--addin", "Wiki")
         self.assertIn("2 rooms, such as 'Ops', have", self.refused("addin", "remove", "Wiki"))
 
+    def test_mail_address(self) -> None:
+        """What is plainly no mail address is refused; an empty one takes it away."""
+        self.add_user("alice")
+        for wrong in ("nonsense", "a@b@c", "a b@example.com", "@example.com", "alice@"):
+            line = self.refused("user", "set", "alice@example.com", "--email", wrong)
+            self.assertEqual(f"pchatctl: the mail address must be NAME@DOMAIN, not {wrong!r}", line)
+        for good in ("a.b+c@example.com", "älice@exämple.com", ""):
+            self.assertEqual(good, self.ctl("user", "set", "alice@example.com", "--email", good)["email"])
+
+    def test_removed_user(self) -> None:
+        """What an account was taken from is told by names on standard error, and is in the answer."""
+        self.ctl("category", "add", "Work", "--allow", "example.com", "--creator", "")
+        self.ctl("room", "add", "Den", "--category", "Work")
+        for name in ("alice", "bob"):
+            self.add_user(name)
+            self.ctl("room", "member", "add", "Den", f"{name}@example.com")
+            self.ctl("room", "manager", "add", "Den", f"{name}@example.com")
+        self.ctl("group", "add", "Staff", "--member", "alice@example.com")
+        result = self.run_ctl("user", "remove", "alice@example.com")
+        self.assertEqual("The user alice@example.com is removed.\n", result.stdout)
+        alice = "sip:alice@example.com"
+        self.assertEqual(
+            "pchatctl: 3 role entries of the user were taken away:"
+            f" manager {alice} of Den; member {alice} of Den; member {alice} of Staff\n",
+            result.stderr,
+        )
+        removed = self.ctl("user", "remove", "bob@example.com")["removed"]
+        self.assertEqual(
+            [("manager", "Den", "sip:bob@example.com"), ("member", "Den", "sip:bob@example.com")],
+            [(entry["role"], entry["place"], entry["uri"]) for entry in removed],
+        )
+
+    def test_no_file(self) -> None:
+        """An empty name of a file is called that, not by what it would stand for."""
+        for command in ("backup", "restore"):
+            self.assertIn("a file name is missing", self.refused(command, "", status=2))
+
     def test_numbers(self) -> None:
         """What is no number is told so in plain words; a negative one is not taken for an unknown option."""
         line = self.refused("room", "list", "--limit", "x", status=2)
