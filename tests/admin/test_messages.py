@@ -19,6 +19,7 @@ from pchat.foundation import open_store
 from pchat.interfaces import ITransaction
 from pchat.rooms import message_administration
 from pchat.rooms.message_administration import REPLACEMENT
+from pchat.store import search
 from pchat.store.messages import NewMessage
 from tests.admin.support import ApiCase, CommandCase, Terminal
 
@@ -276,6 +277,13 @@ class CommandTests(CommandCase):
         self.refused("message", "remove", "Lobby", "--user", "nobody@example.com", "--dry-run")
         self.assertEqual(log, self.ctl("audit", "list"))
         self.assertEqual(3, len(self.texts()))
+
+    def test_counted_in_parts(self) -> None:
+        """A search that looks at a little only is asked again where it ended, until all are counted."""
+        self.patch(search, "LOOKS", 1)
+        self.patch(search, "STEP", 1)
+        self.assertEqual({"messages": 2}, self.ctl("message", "remove", "Lobby", "red", "--dry-run"))
+        self.assertEqual({"messages": 3}, self.ctl("message", "remove", "Lobby", "--all", "--dry-run"))
 
     def test_long_text(self) -> None:
         """A new text may have as many bytes as a message, and the refusal tells that number."""
