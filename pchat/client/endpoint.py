@@ -22,7 +22,7 @@ from attrs import frozen
 
 from pchat.client import ntlm, wire
 from pchat.client.signing import Session, SignatureWrong
-from pchat.client.wire import Message
+from pchat.client.wire import Malformed, Message
 from pchat.errors import OperatorError
 
 READ_BYTES = 1 << 16
@@ -35,7 +35,14 @@ _ATTRIBUTE = re.compile(r'([\w:]+)="([^"]*)"')
 
 
 class EndpointFailed(OperatorError):
-    """The server did not do what it should; one line that says what."""
+    """The server did not do what it should.
+
+    Args:
+        text: What; made one line of, since it may quote what a server sent.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split()))
 
 
 class PasswordMissing(EndpointFailed):
@@ -142,7 +149,10 @@ class Endpoint:
         given = wire.parameters(answer.headers.get("www-authenticate", ""))
         if answer.status != 401 or not {"gssapi-data", "opaque"} <= given.keys():
             raise self._refused("sign in", answer)
-        reply = ntlm.answer(given["gssapi-data"], self.user, password)
+        try:
+            reply = ntlm.answer(given["gssapi-data"], self.user, password)
+        except Malformed as error:
+            raise EndpointFailed(f"{self.user}: the server sends {error}") from None
         session = Session(given["realm"], given["targetname"], given["opaque"], reply.session_key)
         self._session = session
         return self._ask(self._register({}, f', gssapi-data="{reply.token}", version=4'))
@@ -368,4 +378,7 @@ class Endpoint:
         if len(self._rest) < size:
             return None
         whole, self._rest = self._rest[:size], self._rest[size:]
-        return Message.parse(whole)
+        try:
+            return wire.received(whole)
+        except Malformed as error:
+            raise EndpointFailed(f"{self.user}: the server sends {error}") from None

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from pchat.auth.ntlm import av_pairs, file_time, nt_hash, response_key
+from pchat.auth.ntlm import NtlmRefused, av_pairs, file_time, nt_hash, response_key
 from pchat.auth.rc4 import rc4
+from pchat.client.wire import Malformed
 
 FLAGS = 0x62988255
 """What pidgin-sipe answers. Source: docs/spec/sip-sign-in.md section 4.1."""
@@ -94,14 +95,12 @@ def answer(challenge: str, user: str, password: str) -> Answer:
         user: ``user@domain``.
         password: ASCII.
 
+    Raises:
+        Malformed: That is no CHALLENGE.
+
     Source: MS-NLMP section 3.3.2; docs/spec/sip-sign-in.md section 4.1.
     """
-    message = base64.b64decode(challenge, validate=True)
-    server_challenge = message[24:32]
-    length, _, offset = struct.unpack_from("<HHI", message, 40)
-    target_info = message[offset : offset + length]
-    stamps = [value for kind, value in av_pairs(target_info) if kind == AV_TIMESTAMP]
-    stamp = stamps[0] if stamps else struct.pack("<Q", file_time(time.time()))
+    server_challenge, target_info, stamp = _read_challenge(challenge)
     key = response_key(nt_hash(password), user.upper(), "")
     nonce = os.urandom(8)
     blob = b"\x01\x01" + bytes(6) + stamp + nonce + bytes(4) + target_info + bytes(4)
@@ -113,6 +112,19 @@ def answer(challenge: str, user: str, password: str) -> Answer:
     # LM answer, NT answer, domain, user, workstation, session key
     token = _authenticate((lm_response, proof + blob, b"", name, "LOAD".encode("utf-16-le"), carried))
     return Answer(base64.b64encode(token).decode(), session_key)
+
+
+def _read_challenge(challenge: str) -> tuple[bytes, bytes, bytes]:
+    """Tell the server's random bytes, its target information, and the time in that or now."""
+    try:
+        message = base64.b64decode(challenge, validate=True)
+        length, _, offset = struct.unpack_from("<HHI", message, 40)
+        target_info = message[offset : offset + length]
+        stamps = [value for kind, value in av_pairs(target_info) if kind == AV_TIMESTAMP]
+    except (ValueError, struct.error, NtlmRefused) as error:
+        raise Malformed(f"no NTLM challenge: {error}") from None
+    stamp = stamps[0] if stamps else struct.pack("<Q", file_time(time.time()))
+    return message[24:32], target_info, stamp
 
 
 def _authenticate(fields: Iterable[bytes]) -> bytes:

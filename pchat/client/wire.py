@@ -9,8 +9,16 @@ from attrs import frozen
 _PARAMETER = re.compile(r'([\w-]+)=(?:"([^"]*)"|([^\s,]+))')
 _BETWEEN_BRACKETS = re.compile(r"<([^>]*)>")
 _TAG = re.compile(r";tag=([^;]*)")
+_STATUS_LINE = re.compile(r"SIP/2\.0 [1-6][0-9]{2}(?: |$)")
+_CSEQ = re.compile(r"[0-9]{1,10} +[A-Za-z]+")
+#: Headers that every message has (RFC 3261 section 8.1.1), as far as a client of ours reads or returns them.
+_NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 NAMESPACE = "urn:parlano:xml:ns:xccos"
+
+
+class Malformed(Exception):
+    """What the server sent is not what it should be; one line that says what."""
 
 
 @frozen
@@ -35,7 +43,7 @@ class Message:
     @property
     def status(self) -> int:
         """Status of a response; 0 for a request."""
-        return int(self.first_line.split(" ", 2)[1]) if self.first_line.startswith("SIP/2.0 ") else 0
+        return int(self.first_line[8:11]) if self.first_line.startswith("SIP/2.0 ") else 0
 
     @property
     def cseq(self) -> tuple[int, str]:
@@ -54,11 +62,35 @@ class Message:
         return self.headers.get("expires", "")
 
 
+def received(data: bytes) -> Message:
+    """Read a whole message of a server that may send anything; all properties of it can be read afterwards.
+
+    Raises:
+        Malformed: It is not UTF-8, or what every message must have is missing or no SIP.
+    """
+    try:
+        message = Message.parse(data)
+    except UnicodeDecodeError:
+        raise Malformed("a message that is not UTF-8") from None
+    if message.first_line.startswith("SIP/2.0 ") and not _STATUS_LINE.match(message.first_line):
+        raise Malformed(f"no status in {message.first_line[:80]!r}")
+    missing = [name for name in _NEEDED if name not in message.headers]
+    if missing:
+        raise Malformed(f"a message without {missing[0]}")
+    if not _CSEQ.fullmatch(message.headers["cseq"]):
+        raise Malformed(f"no CSeq in {message.headers['cseq'][:80]!r}")
+    try:
+        _ = message.parties
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    return message
+
+
 def split_party(value: str) -> tuple[str, str]:
     """Return URI and tag of a From or To header; no tag is an empty one."""
     uri, tag = _BETWEEN_BRACKETS.search(value), _TAG.search(value)
     if not uri:
-        raise ValueError(f"no <uri> in {value!r}")
+        raise ValueError(f"no <uri> in {value[:80]!r}")
     return uri[1], tag[1] if tag else ""
 
 
