@@ -122,8 +122,11 @@ def _publication(row: PublicationRow) -> Publication:
 
 
 def _publication_row(row: Publication) -> PublicationRow:
+    names_room = row.key.category == room_setting.CATEGORY
     return PublicationRow(
-        *row.key, row.version, row.expire_type.value, row.expires_at, row.published_at, row.owner, row.payload
+        *(*row.key, row.version, row.expire_type.value, row.expires_at, row.published_at, row.owner),
+        row.payload,
+        room_setting.followed_guid(row.payload) if names_room else None,
     )
 
 

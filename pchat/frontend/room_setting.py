@@ -9,12 +9,12 @@ Source: docs/spec/presence.md section 6.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pchat.errors import CommandRefused
 from pchat.frontend.markup import local_name, parse_payload
 from pchat.interfaces import ITransaction
-from pchat.store.publications import published, publishers
+from pchat.store.publications import change_publications, load_publications, publishers, rooms_named
 from pchat.store.topics import replace_followed
 from pchat.xccos.arguments import RoomKey
 
@@ -61,15 +61,22 @@ def followed_guid(payload: bytes) -> str | None:
 async def follow_published(txn: ITransaction, user_id: int) -> tuple[int, ...]:
     """Write down which rooms a user follows, from what his clients have published durably.
 
+    No payload is read here, where all writers wait: what each names was told when it was written.
+
     Returns:
         The numbers of the rooms, in their order; what names no room of ours is left out.
     """
-    guids = map(followed_guid, await published(txn, user_id, CATEGORY))
-    return await replace_followed(txn, user_id, filter(None, guids))
+    return await replace_followed(txn, user_id, await rooms_named(txn, user_id, CATEGORY))
 
 
 async def follow_all_published(txn: ITransaction) -> None:
-    """Write down which rooms everybody follows, where the publications are older than that table."""
+    """Write down which rooms everybody follows, where the publications are older than that table.
+
+    Only when a server starts: it reads payloads.
+    """
     if not await txn.query("select 1 from followed_rooms limit 1"):
         for user_id in await publishers(txn, CATEGORY):
+            rows = [row for row in await load_publications(txn, user_id) if row.category == CATEGORY]
+            known = [evolve(row, room_guid=followed_guid(row.payload)) for row in rows]
+            await change_publications(txn, user_id, known)
             await follow_published(txn, user_id)

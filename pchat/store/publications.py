@@ -27,6 +27,7 @@ class PublicationRow:
         published_at: Ticks.
         owner: Registration of the endpoint that published it.
         payload: XML, as it came.
+        room_guid: GUID of the room that it names as one that is followed, None if it names none.
     """
 
     category: str
@@ -38,6 +39,7 @@ class PublicationRow:
     published_at: int
     owner: str
     payload: bytes
+    room_guid: str | None = None
 
     @property
     def key(self) -> PublicationKey:
@@ -68,20 +70,22 @@ async def load_publications(txn: ITransaction, principal_id: int) -> list[Public
     """Read all publications of a user, ordered by category, container, instance."""
     rows = await txn.query(
         "select category, container, instance, version, expire_type, expires_at, published_at, owner, "
-        "payload from publications where principal_id = %s order by category, container, instance",
+        "payload, room_guid from publications where principal_id = %s order by category, container, instance",
         (principal_id,),
     )
     # A driver may give the payload as a memoryview.
-    plain: list[tuple[Any, ...]] = [(*row[:8], bytes(row[8])) for row in rows]
+    plain: list[tuple[Any, ...]] = [(*row[:8], bytes(row[8]), row[9]) for row in rows]
     return [PublicationRow(*row) for row in plain]
 
 
-async def published(txn: ITransaction, principal_id: int, category: str) -> list[bytes]:
-    """Read the payloads of a user's publications of one category."""
+async def rooms_named(txn: ITransaction, principal_id: int, category: str) -> list[str]:
+    """Tell the GUIDs of the rooms that a user's publications of one category name."""
     rows = await txn.query(
-        "select payload from publications where principal_id = %s and category = %s", (principal_id, category)
+        "select room_guid from publications"
+        " where principal_id = %s and category = %s and room_guid is not null",
+        (principal_id, category),
     )
-    return [bytes(row[0]) for row in rows]
+    return [row[0] for row in rows]
 
 
 async def publishers(txn: ITransaction, category: str) -> list[int]:
@@ -114,14 +118,16 @@ async def change_publications(
     )
     await txn.run_many(
         "insert into publications (principal_id, category, container, instance, version, expire_type, "
-        "expires_at, published_at, owner, payload) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "expires_at, published_at, owner, payload, room_guid) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "on conflict (principal_id, category, container, instance) do update set "
         "version = excluded.version, expire_type = excluded.expire_type, expires_at = excluded.expires_at, "
-        "published_at = excluded.published_at, owner = excluded.owner, payload = excluded.payload",
+        "published_at = excluded.published_at, owner = excluded.owner, payload = excluded.payload, "
+        "room_guid = excluded.room_guid",
         [
             (
                 *(principal_id, row.category, row.container, row.instance, row.version),
-                *(row.expire_type, row.expires_at, row.published_at, row.owner, row.payload),
+                *(row.expire_type, row.expires_at, row.published_at, row.owner, row.payload, row.room_guid),
             )
             for row in replaced
         ],

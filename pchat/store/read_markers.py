@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from pchat.interfaces import ITransaction
 
+#: The user's own messages that are passed over in a room before what is older counts as read.
+OWN_MESSAGES = 10_000
+
 
 class ReadState(NamedTuple):
     """How a user stands in a room.
@@ -35,18 +38,20 @@ async def read_states(
         most: What is counted at most in a room, so that a long history costs no more than a short one.
 
     Returns:
-        By room.
+        By room. Only the newest ``most + OWN_MESSAGES`` messages of a room are looked at: who wrote that
+        many himself since has surely seen what is older, and nobody waits until all of his are counted.
     """
     states: dict[int, ReadState] = {}
     for room_id in room_ids:
         rows = await txn.query(
-            "select marker.chat_id, (select count(*) from (select 1 from messages"
-            " where room_id = %s and chat_id > marker.chat_id and author_id <> %s limit %s) as others)"
+            "select marker.chat_id, (select count(*) from (select author_id from messages"
+            " where room_id = %s and chat_id > marker.chat_id order by chat_id desc limit %s) as newest"
+            " where author_id <> %s)"
             " from (select coalesce((select chat_id from read_markers"
             " where principal_id = %s and room_id = %s), 0) as chat_id) as marker",
-            (room_id, principal_id, most, principal_id, room_id),
+            (room_id, most + OWN_MESSAGES, principal_id, principal_id, room_id),
         )
-        states.update((room_id, ReadState(*row)) for row in rows)
+        states.update((room_id, ReadState(read, min(unread, most))) for read, unread in rows)
     return states
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pchat.interfaces import ITransaction
+from pchat.store import read_markers
 from pchat.store.changes import Stamp
 from pchat.store.invitations import Invitation, InvitationPage, count, invitations_after, invite, withdraw
 from pchat.store.people import retire_principal
@@ -190,6 +191,15 @@ class ReadMarkersContract(StoreCase):
         """Nobody counts further than is asked for."""
         self.post(1, *[BOB] * 5)
         self.assertEqual(self.states(ALICE, 1, most=3), {1: ReadState(0, 3)})
+
+    def test_own_messages_are_bounded(self) -> None:
+        """Whatever somebody wrote himself, only so many of the newest messages are looked at."""
+        self.patch(read_markers, "OWN_MESSAGES", 4)
+        self.post(1, BOB, BOB, *[ALICE] * 4)
+        self.assertEqual(self.states(ALICE, 1, most=1), {1: ReadState(0, 1)})
+        self.post(1, ALICE)
+        self.assertEqual(self.states(ALICE, 1, most=1), {1: ReadState(0, 0)})
+        self.assertEqual(self.states(ALICE, 1, most=3), {1: ReadState(0, 2)})
 
     def test_without_history(self) -> None:
         """A message that is not kept has a number, and is new to nobody."""

@@ -62,6 +62,27 @@ class Steps(SynchronousTestCase):
             list(statements("select 1; select 'open"))
 
 
+class Numbers(SynchronousTestCase):
+    """What is named by its number outside of its table."""
+
+    def test_no_number_is_given_twice(self) -> None:
+        """A number whose row is gone is not given again: messages, hits and the log of changes name it."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.addCleanup(connection.close)
+        upgrade_sqlite(connection, find_steps("sqlite"))
+        connection.execute("pragma foreign_keys = off")
+        for table in ("rooms", "principals", "categories", "addins", "api_tokens"):
+            columns = connection.execute(f"pragma table_info({table})").fetchall()
+            number = columns[0][1]
+            needed = [name for _, name, _, not_null, default, key in columns if not_null and default is None]
+            marks = ", ".join("?" * len(needed))
+            insert = f"insert into {table} ({', '.join(needed)}) values ({marks}) returning {number}"
+            [[first]] = connection.execute(insert, needed).fetchall()
+            connection.execute(f"delete from {table}")
+            [[second]] = connection.execute(insert, needed).fetchall()
+            self.assertGreater(second, first, table)
+
+
 class Upgrade(SynchronousTestCase):
     """Applying steps to a database."""
 

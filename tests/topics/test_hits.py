@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
+from pchat.frontend import room_setting
 from pchat.frontend.room_setting import follow_all_published
 from pchat.interfaces import ITransaction
 from pchat.store import topics
@@ -132,11 +133,20 @@ class Followed(TopicCase):
         self.assertEqual(self.hits(self.bob), [])
         self.assertEqual([room for _, room in self.rows("followed_rooms")], [other.id])
 
+    def test_a_payload_is_read_once(self) -> None:
+        """What a user published before is not read again when he publishes more."""
+        other = self.world.add_room("Other")
+        with mock.patch.object(room_setting, "parse_payload", wraps=room_setting.parse_payload) as read:
+            follow(self.bob, other)
+        self.assertEqual(read.call_count, 1)
+        self.assertEqual([room for _, room in self.rows("followed_rooms")], [self.lobby.id, other.id])
+
     def test_older_publications(self) -> None:
         """Publications that are older than the table of followed rooms are looked at once."""
 
         async def forget(txn: ITransaction) -> None:
             await txn.run("delete from followed_rooms")
+            await txn.run("update publications set room_guid = null")
 
         before = self.rows("followed_rooms")
         now_or_never(self.store.write(forget))

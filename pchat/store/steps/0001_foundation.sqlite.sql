@@ -1,6 +1,8 @@
 -- compat 1
 -- Everything that outlives the process. Times are ticks (pchat.ticks); booleans are 0 and 1.
 -- Columns named *_folded hold a name after NFC and case folding; that is where "unique" is meant.
+-- Where a table says autoincrement, a number is never given again, also after its row is gone: messages,
+-- hits, compliance events and the audit log of changes go on naming it.
 
 -- Steps that this store has had, and the lowest version that a server must know to use it. The SIP domain is
 -- part of every URI of a room that clients and archives know; empty until a server starts for the first time.
@@ -46,7 +48,7 @@ create table changes (
 
 -- kind: 5 user, 8 domain, 9 group (tblPrincipalType); state: 0 active, 1 disabled, 2 removed.
 create table principals (
-    principal_id integer primary key,
+    principal_id integer primary key autoincrement,
     guid text not null unique,
     uri text not null,
     uri_folded text not null unique,
@@ -87,7 +89,7 @@ create table settings (
 ) without rowid;
 
 create table categories (
-    category_id integer primary key,
+    category_id integer primary key autoincrement,
     guid text not null unique,
     name text not null,
     name_folded text not null unique,
@@ -113,7 +115,7 @@ create table category_principals (
 
 -- privacy: 6 open, 3 closed, 2 secret; behavior: 4 normal, 5 auditorium; invitations: null inherits, 0 is off.
 create table rooms (
-    room_id integer primary key,
+    room_id integer primary key autoincrement,
     guid text not null unique,
     category_id integer not null references categories (category_id),
     name text not null,

@@ -19,7 +19,7 @@ create index group_members_by_member on group_members (member_id);
 
 -- Web pages that a manager may choose for his room (tblSiopWhiteList of the reference server).
 create table addins (
-    addin_id integer primary key,
+    addin_id integer primary key autoincrement,
     guid text not null unique,
     name text not null,
     name_folded text not null unique,
@@ -74,6 +74,8 @@ create index read_markers_by_room on read_markers (room_id);
 create index messages_by_author on messages (room_id, chat_id, author_id);
 
 -- Rooms that a user follows, taken from what his clients publish as roomSetting.
+-- room_guid: of the room that such a publication names, read once, before it is written.
+alter table publications add column room_guid text;
 create table followed_rooms (
     principal_id integer not null,
     room_id integer not null,
@@ -135,7 +137,7 @@ create index audit_by_actor on audit (actor, entry_id);
 
 -- Tokens for the REST interface. verifier is the SHA-256 of the secret part, which nobody keeps.
 create table api_tokens (
-    token_id integer primary key,
+    token_id integer primary key autoincrement,
     name text not null unique,
     verifier blob not null unique,
     scopes text not null,
