@@ -191,7 +191,8 @@ def _cut(call: Call, path: str, query: str, status: int, value: Any) -> Reply:
     if not page.more:
         return Reply(status, list(page.entries))
     others = [pair for pair in query.split("&") if pair.partition("=")[0] not in {"", "limit", "offset"}]
-    window = urlencode({"limit": call.limit, "offset": call.offset + call.limit})
+    passed = call.limit if page.passed is None else page.passed
+    window = urlencode({"limit": call.limit, "offset": call.offset + passed})
     link = f'<{path}?{"&".join([*others, window])}>; rel="next"'
     return Reply(status, list(page.entries), {"Link": link})
 

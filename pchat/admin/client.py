@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pchat.admin.peer import peer_user
-from pchat.admin.routes import Answer
+from pchat.admin.routes import MOST_ENTRIES, Answer
 from pchat.config import Config
 from pchat.errors import OperatorError, StoreInUse
 
@@ -27,6 +27,7 @@ PAUSE_SECONDS = 0.1
 #: Status, value, and the ``Link`` header if there is one.
 Part = tuple[int, Any, str | None]
 _NEXT = re.compile(r'<([^>]*)>; rel="next"$')
+_LIMIT = re.compile(r"(?<=[?&]limit=)([0-9]+)")
 
 
 def whole_answer(
@@ -35,21 +36,22 @@ def whole_answer(
     path: str,
     body: dict[str, Any] | None,
 ) -> Answer:
-    """Ask once, or as often as a listing has parts; who says how many entries he wants gets one part.
+    """Ask once, or as often as a listing has parts, until there is all, or as much as ``limit`` says.
 
     Args:
         ask: Asks once.
         method, path, body: See `pchat.admin.api.AdministrationApi.call`.
     """
     status, value, link = ask(method, path, body)
-    if re.search(r"[?&]limit=", path):
-        return status, value
+    wanted = _LIMIT.search(path)
     entries = value
-    while found := _NEXT.match(link or ""):
-        status, value, link = ask("GET", found[1], None)
+    # A part may have fewer entries than were wanted, where they are long.
+    while (found := _NEXT.match(link or "")) and (wanted is None or len(entries) < int(wanted[1])):
+        following = found[1] if wanted else _LIMIT.sub(str(MOST_ENTRIES), found[1])
+        status, value, link = ask("GET", following, None)
         if status >= 400:
             return status, value
-        entries += value
+        entries = [*entries, *value][: int(wanted[1]) if wanted else None]
     return status, entries
 
 

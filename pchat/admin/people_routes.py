@@ -144,11 +144,10 @@ class PeopleRoutes:
         return 201, await self._people.add_user(call.actor, **call.body)
 
     async def _list_invitations(self, call: Call) -> Answer:
-        # One more than wanted tells whether others follow.
-        found = await self._invitations.list_invitations(
-            *call.names, limit=call.limit + 1, offset=call.offset
+        found, more = await self._invitations.list_invitations(
+            *call.names, limit=call.limit, offset=call.offset
         )
-        return 200, Page(found[: call.limit], len(found) > call.limit)
+        return 200, Page(found, more)
 
     async def _show_user(self, call: Call) -> Answer:
         return 200, await self._people.show_user(*call.names)

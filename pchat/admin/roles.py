@@ -50,7 +50,8 @@ def role_commands(role: str, description: str) -> Noun:
     @click.argument("room", shell_complete=ROOM)
     @click.pass_obj
     def list_role(session: Session, room: str) -> None:
-        session.show(session.ask_all("rooms", room, "roles", role), lambda found: print_role(role, found))
+        found = session.ask("GET", address("rooms", room, "roles", role))
+        session.show(found, lambda entries: print_role(role, entries))
 
     @group.command("add", help=f"Make {role}s of addresses, groups or domains: of all, or of none.")
     @click.argument("room", shell_complete=ROOM)

@@ -165,7 +165,8 @@ class RoomRoutes:
 
     async def _add(self, call: Call) -> Answer:
         made = await self._rooms.add_room(call.actor, **_arguments(call.body))
-        return 201, await self._rooms.describe_room(made["uri"])
+        described = await self._rooms.describe_room(made["uri"], size=False)
+        return 201, described | {"messages": 0, "content_bytes": 0}
 
     async def _show(self, call: Call) -> Answer:
         return 200, await self._rooms.describe_room(*call.names)
@@ -178,9 +179,9 @@ class RoomRoutes:
         )
 
     async def _described(self, changed: Shown) -> Shown:
-        """Tell of a changed room as much as `_show` does, and what the change took away."""
+        """Tell of a changed room what `_show` does, but how much it holds, and what the change took away."""
         removed = {"removed": changed["removed"]} if "removed" in changed else {}
-        return await self._rooms.describe_room(changed["uri"]) | removed
+        return await self._rooms.describe_room(changed["uri"], size=False) | removed
 
     async def _remove(self, call: Call) -> Answer:
         await self._rooms.remove_room(call.actor, *call.names)

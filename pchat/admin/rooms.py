@@ -12,6 +12,7 @@ from pchat.admin.names import ADDIN, CATEGORY, ROOM
 from pchat.admin.output import by_name, print_details, print_line, print_table, printable
 from pchat.admin.program import Count, Noun
 from pchat.admin.roles import print_role
+from pchat.admin.routes import MOST_ENTRIES
 from pchat.admin.session import Session, address
 
 Function = Callable[..., Any]
@@ -103,7 +104,10 @@ def list_rooms(
     if exceeds_mb is not None:
         query["exceeds_mb"] = str(exceeds_mb)
     none = "There are no such rooms." if query or limit is not None else "There are no rooms."
-    session.show(session.ask_all("rooms", query=query, most=limit), lambda found: _print_rooms(found, none))
+    if limit is not None and limit <= MOST_ENTRIES:
+        query["limit"] = str(max(limit, 1))
+    found = session.ask("GET", address("rooms", query=query))
+    session.show(found[:limit], lambda rooms: _print_rooms(rooms, none))
 
 
 def _print_rooms(found: list[dict[str, Any]], none: str) -> None:

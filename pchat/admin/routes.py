@@ -75,10 +75,12 @@ class Page:
     Args:
         entries: The part.
         more: Whether others follow.
+        passed: Entries of the listing that end with this part, if not as many as were wanted at most.
     """
 
     entries: Sequence[Any]
     more: bool
+    passed: int | None = None
 
     @classmethod
     def of(cls, listing: Sequence[Any], call: Call) -> Page:

@@ -15,7 +15,7 @@ from attrs import define
 
 from pchat.admin.client import Door, open_door, open_running
 from pchat.admin.output import print_json, print_line, printable
-from pchat.admin.routes import MOST_ENTRIES, PREFIX
+from pchat.admin.routes import PREFIX
 from pchat.config import Config, load_config
 from pchat.errors import ConfigError, OperatorError
 
@@ -104,28 +104,6 @@ class Session:
             OperatorError: There was no answer.
         """
         return self.ask_whom(method, path, body)[1]
-
-    def ask_all(self, *segments: str, query: Mapping[str, str] | None = None, most: int | None = None) -> Any:
-        """Ask for a whole listing, part by part.
-
-        Args:
-            segments: The path of the resource.
-            query: Filters.
-            most: Entries that are wanted at most; None for all.
-
-        Raises:
-            Refused: By the rules.
-            OperatorError: There was no answer.
-        """
-        found: list[Any] = []
-        while most is None or len(found) < most:
-            wanted = MOST_ENTRIES if most is None else min(MOST_ENTRIES, most - len(found))
-            window = {"limit": str(wanted), "offset": str(len(found))}
-            part = self.ask("GET", address(*segments, query={**(query or {}), **window}))
-            found += part
-            if len(part) < wanted:
-                break
-        return found
 
     def ask_whom(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bool, Any]:
         """Do as `ask`; tell as well whether a running server answered."""

@@ -49,7 +49,7 @@ def _read_password(session: Session, from_stdin: bool) -> str:
 @click.pass_obj
 def invitations(session: Session, uri: str) -> None:
     """List the rooms that a user is invited to, the oldest invitation first."""
-    found = session.ask_all("users", uri, "invitations")
+    found = session.ask("GET", address("users", uri, "invitations"))
     session.show(
         found,
         lambda entries: print_table(

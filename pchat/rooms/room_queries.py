@@ -166,24 +166,28 @@ class RoomQueries:
         """
         return room_shown_in_full(self.room(text), self._desk.addins, self._desk.directory)
 
-    async def describe_room(self, text: str) -> Shown:
+    async def describe_room(self, text: str, *, size: bool = True) -> Shown:
         """Show one room with its role lists, who granted them, and how much it holds.
+
+        Args:
+            text: The room.
+            size: Whether it is told how much it holds, for which all its messages are read.
 
         Raises:
             AdministrationRefused: There is none.
+            StoreUnavailable: How much it holds cannot be counted now.
         """
         room = self.room(text)
-        size = await self._desk.store.read(room_size, room.id)
         grants = await self._desk.store.read(role_grants, room.id)
         lists = {
             f"{role.value}s": granted_shown(room.holders(role), role, grants, self._desk.directory)
             for role in Role
         }
-        return (
-            room_shown(room, self._desk.addins)
-            | lists
-            | {"messages": size.messages, "content_bytes": size.content_bytes}
-        )
+        shown = room_shown(room, self._desk.addins) | lists
+        if not size:
+            return shown
+        held = await self._gate.run(partial(self._desk.store.read, room_size, room.id))
+        return shown | {"messages": held.messages, "content_bytes": held.content_bytes}
 
     def list_role(self, text: str, role: Role) -> list[Shown]:
         """Show one role list of a room.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from pchat.interfaces import ITransaction
+from pchat.interfaces import ITransaction, SqlValue
 from pchat.store.changes import Stamp
 
 #: Kinds of things that changes are made to.
@@ -16,6 +16,14 @@ KINDS = (
     *("user", "group", "policy", "category", "room", "role", "addin"),
     *("messages", "setting", "token", "store"),
 )
+
+#: Bytes of what was before and after that one answer has.
+FOUND_BYTES = 4 << 20
+#: Entries whose sizes are told by one statement.
+_SIZES_AT_ONCE = 100
+_SIZE = "coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)"
+#: More than any number of an entry.
+_NEWEST = (1 << 63) - 1
 
 
 @frozen
@@ -102,8 +110,44 @@ async def find_audit(
         offset: Entries to pass over.
 
     Returns:
-        The entries, and whether there are more.
+        The entries, and whether there are more. They end earlier where they would have more than
+        `FOUND_BYTES` of what was before and after; one is given whatever it has.
     """
+    where, args = _conditions(query)
+    numbers: list[int] = []
+    content_bytes, more, after = 0, True, _NEWEST
+    while more and len(numbers) < limit:
+        wanted = min(_SIZES_AT_ONCE, limit - len(numbers))
+        sizes = await txn.query(
+            f"select entry_id, {_SIZE} from audit where {where} and entry_id < %s"  # noqa: S608 – conditions
+            " order by entry_id desc limit %s offset %s",
+            (*args, after, wanted + 1, offset if after == _NEWEST else 0),
+        )
+        more = len(sizes) > wanted
+        for number, size in sizes[:wanted]:
+            content_bytes += size
+            if numbers and content_bytes > FOUND_BYTES:
+                return await _entries(txn, where, args, numbers), True
+            numbers.append(number)
+            after = number
+    return await _entries(txn, where, args, numbers), more
+
+
+async def _entries(
+    txn: ITransaction, where: str, args: Sequence[SqlValue], numbers: Sequence[int]
+) -> list[AuditRecord]:
+    """Read entries whose numbers, from high to low, are all of a kind that there are between two of them."""
+    if not numbers:
+        return []
+    rows = await txn.query(
+        "select time_ticks, actor, action, kind, object, before, after from audit"  # noqa: S608 – conditions
+        f" where {where} and entry_id between %s and %s order by entry_id desc",
+        (*args, numbers[-1], numbers[0]),
+    )
+    return [AuditRecord(*row[:5], *map(_value, row[5:])) for row in rows]
+
+
+def _conditions(query: AuditQuery) -> tuple[str, list[SqlValue]]:
     conditions = (
         *(("actor = %s", query.actor), ("kind = %s", query.kind), ("action = %s", query.action)),
         *(("time_ticks >= %s", query.begin), ("time_ticks <= %s", query.end)),
@@ -112,14 +156,7 @@ async def find_audit(
     wanted = [condition for condition, _ in given]
     if query.objects:
         wanted.append(f"object in ({', '.join(['%s'] * len(query.objects))})")
-    where = " and ".join(wanted) or "1 = 1"
-    rows = await txn.query(
-        "select time_ticks, actor, action, kind, object, before, after from audit"  # noqa: S608 – conditions
-        f" where {where} order by entry_id desc limit %s offset %s",
-        (*(value for _, value in given), *query.objects, limit + 1, offset),
-    )
-    found = [AuditRecord(*row[:5], *map(_value, row[5:])) for row in rows[:limit]]
-    return found, len(rows) > limit
+    return " and ".join(wanted) or "1 = 1", [*(value for _, value in given), *query.objects]
 
 
 def _value(text: str | None) -> dict[str, Any] | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat.admin.api import Reply
 from pchat.admin.client import whole_answer
 from pchat.admin.offline import at_once
 from pchat.admin.routes import MOST_ENTRIES, USUAL_ENTRIES, Caller
+from pchat.errors import StoreUnavailable
+from pchat.rooms import room_queries
 from pchat.rooms.shown import Listing
+from pchat.store import audit
 from tests.admin.support import ACTOR, ApiCase, Asker
 
 
@@ -75,6 +80,78 @@ class PagingTests(ApiCase):
         self.assertIn(f"offset={USUAL_ENTRIES}", answer.headers["Link"])
 
 
+class PartTests(ApiCase):
+    """Parts that have fewer entries than were wanted, and are not the last."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.category()
+
+    def whole(self, path: str, most: int = 99) -> list[Any]:
+        """Ask for a listing part by part, as a program does."""
+        found, following = [], f"/api/v1/{path}"
+        while following:
+            answer = reply(self.asker, following.removeprefix("/api/v1/"))
+            found += answer.value
+            following = answer.headers.get("Link", "").partition("<")[2].partition(">")[0]
+            most -= 1
+            self.assertGreater(most, 0, "it has no end")
+        return found
+
+    def test_long_entries_of_the_log(self) -> None:
+        """An answer has so many bytes of changes and then a link; an entry that is longer comes alone."""
+        for number in range(5):
+            self.room(f"Room {number}", description="x" * 100)
+        expected = [entry["object"] for entry in self.whole("audit")]
+        for limit in (1, 200, 1_000, 1 << 20):
+            self.patch(audit, "FOUND_BYTES", limit)
+            for number in (1, 2, 100):
+                self.patch(audit, "_SIZES_AT_ONCE", number)
+                for query in ("audit", "audit?limit=1", "audit?limit=4"):
+                    self.assertEqual(expected, [entry["object"] for entry in self.whole(query)], limit)
+                rooms = [entry["object"] for entry in self.whole("audit?kind=room&limit=2")]
+                self.assertEqual(expected[:5], rooms, limit)
+        self.patch(audit, "FOUND_BYTES", 1)
+        self.assertEqual(1, len(self.good("GET", "audit")))
+
+    def test_the_log_takes_its_turn(self) -> None:
+        """The log is asked for in the order of searches."""
+        gate = self.asker.parts.administration.searches
+        at_once(Deferred.fromCoroutine(gate.run(lambda: succeed(None))))
+        with mock.patch.object(gate, "run", side_effect=StoreUnavailable("too many searches wait")):
+            self.assertEqual((503, "store-unavailable"), self.refusal("GET", "audit?kind=room"))
+
+    def test_invitations_to_a_room_that_is_just_removed(self) -> None:
+        """They are left out, and whoever asks still finds what follows."""
+        self.good("PATCH", "categories/Work", {"invitations": True})
+        self.good("PUT", "policies/global", {"enabled": True})
+        self.user("alice")
+        for name in ("one", "two", "three"):
+            self.room(name)
+            self.good("POST", f"rooms/{name}/roles/member", {"principals": ["alice@example.com"]})
+        tree = self.asker.parts.tree
+        [gone] = [room.id for room in tree.rooms() if room.name == "two"]
+        find = tree.room_by_id
+        with mock.patch.object(
+            tree, "room_by_id", side_effect=lambda number: None if number == gone else find(number)
+        ):
+            for query in ("", "?limit=1", "?limit=2"):
+                found = self.whole(f"users/alice@example.com/invitations{query}")
+                self.assertEqual(["one", "three"], [entry["room"] for entry in found], query)
+
+    def test_a_change_counts_no_messages(self) -> None:
+        """How much a room holds is told to who asks for it; a change does not wait for that."""
+        with mock.patch.object(room_queries, "room_size", side_effect=AssertionError("counted")):
+            self.assertEqual(0, self.room("Ops")["messages"])
+            for method, path, body in (
+                ("PATCH", "rooms/Ops", {"description": "new"}),
+                ("POST", "rooms/Ops/disable", None),
+                ("POST", "rooms/Ops/enable", None),
+            ):
+                self.assertNotIn("content_bytes", self.good(method, path, body))
+        self.assertEqual(0, self.good("GET", "rooms/Ops")["content_bytes"])
+
+
 class WholeTests(SynchronousTestCase):
     """`whole_answer`, as ``pchatctl`` asks."""
 
@@ -107,6 +184,26 @@ class WholeTests(SynchronousTestCase):
         self.assertEqual(
             (503, {"code": "store-unavailable"}), whole_answer(lambda *_: answers.pop(0), "GET", "/x", None)
         )
+
+
+class ShortPartTests(ApiCase):
+    """`whole_answer` where entries are so long that parts have few of them."""
+
+    def test_as_many_as_wanted(self) -> None:
+        """Who says how many he wants gets so many, however few are in a part."""
+        self.category()
+        for number in range(4):
+            self.room(f"Room {number}")
+        self.patch(audit, "FOUND_BYTES", 1)
+
+        def ask(method: str, path: str, body: Any) -> tuple[int, Any, str | None]:
+            answer = at_once(self.asker.api.reply(method, path, body, Caller(ACTOR)))
+            return answer.status, answer.value, answer.headers.get("Link")
+
+        for limit in (1, 3, 5, 9):
+            status, found = whole_answer(ask, "GET", f"/api/v1/audit?limit={limit}", None)
+            self.assertEqual((200, min(limit, 5)), (status, len(found)))
+        self.assertEqual(5, len(whole_answer(ask, "GET", "/api/v1/audit", None)[1]))
 
 
 class ListingTests(SynchronousTestCase):
