@@ -136,3 +136,12 @@ class JsonTests(SynchronousTestCase):
             self.assertEqual(value, json.loads(text))
             self.assertNotIn("\x1b", text)
         self.assertIn("会議", self.printed(value, "utf-8"))
+
+    def test_nothing_for_the_terminal(self) -> None:
+        """What a terminal obeys, or what hides what is read, is escaped; a program reads the same."""
+        for character in "\x1b\x7f\x9b\u202e\u2066\u2028\ufeff\ud800\U000e0041\n":
+            value = {f"name{character}": f"{character}[31mred"}
+            text = self.printed(value, "utf-8")
+            self.assertEqual(value, json.loads(text))
+            self.assertNotIn(character, text.replace("\n", ""))
+        self.assertIn("नमस्ते\u200d", self.printed(["नमस्ते\u200d"], "utf-8"))
