@@ -28,11 +28,11 @@ from pchat.rooms.access import Access
 from pchat.rooms.addins import Addins
 from pchat.rooms.blocks import Blocks
 from pchat.rooms.eligible import USERS, Criterion, Eligible
-from pchat.rooms.management import SLICE
 from pchat.rooms.roster import Rosters
 from pchat.rooms.roster_query import RosterQuery
 from pchat.rooms.search import Search
 from pchat.rooms.settings import Settings
+from pchat.rooms.slices import SLICE
 from pchat.rooms.tree import NodeTree
 from pchat.store.people import PolicyRecord, PrincipalRecord
 from pchat.store.rooms import CategoryRecord, NodeChange, RoomRecord

@@ -17,6 +17,7 @@ from pchat.interfaces import IStore, Random
 from pchat.rooms.access import Access
 from pchat.rooms.administration import Administration
 from pchat.rooms.settings import Settings
+from pchat.rooms.slices import Pause, no_pause
 from pchat.rooms.tree import NodeTree
 from pchat.store.sqlite import IThreads, SqliteStore
 
@@ -79,6 +80,7 @@ async def assemble_administration(
     clock: IReactorTime,
     random: Random,
     run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
+    pause: Pause = no_pause,
 ) -> AdministrationParts:
     """Construct administration over a started store and read everything into memory.
 
@@ -88,6 +90,7 @@ async def assemble_administration(
         clock: Server time.
         random: Unpredictable bytes.
         run_in_thread: For hashing passwords; by default it is done at once.
+        pause: Lets others have their turn while very many are gone through; by default nobody waits.
     """
     directory = LocalDirectory(config.server.domain)
     tree = NodeTree(config.server.domain)
@@ -102,6 +105,7 @@ async def assemble_administration(
         clock=clock,
         random=random,
         run_in_thread=run_in_thread,
+        pause=pause,
     )
     await administration.load()
     return AdministrationParts(store, directory, tree, settings, access, administration)

@@ -33,6 +33,7 @@ from pchat.config.certificates import check_key_pair
 from pchat.errors import ConfigError, StoreError, StoreInUse
 from pchat.foundation import open_store
 from pchat.ops.process import IChatServer
+from pchat.rooms.slices import pause_by
 from pchat.server import Parts, assemble
 from pchat.sip.factory import SipFactory
 from pchat.store.sqlite import SqliteStore
@@ -152,7 +153,9 @@ class ChatServer(Service):
         config.server.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = store = open_store(config, self._reactor, token_bytes, self._reactor)
         await self._start_store(store)
-        self.parts = parts = await assemble(config, store, self._reactor, token_bytes, self._in_thread)
+        self.parts = parts = await assemble(
+            *(config, store, self._reactor, token_bytes, self._in_thread, pause_by(self._reactor))
+        )
         api = AdministrationApi(parts.base, self._status)
         addresses = self.addresses
         for number, sip in enumerate(config.sip.listeners):

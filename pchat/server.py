@@ -31,6 +31,7 @@ from pchat.frontend.room_setting import follow_all_published
 from pchat.frontend.user_agent import UserAgent
 from pchat.interfaces import IStore, Random
 from pchat.rooms.server_commands import ServiceInfo
+from pchat.rooms.slices import Pause, no_pause
 from pchat.sip.connection import ConnectionLimits, SipConnection
 from pchat.sip.dialog import Dialogs, InfoLimits
 from pchat.sip.stream import StreamLimits
@@ -239,6 +240,7 @@ async def assemble(
     clock: IReactorTime,
     random: Random,
     run_in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
+    pause: Pause = no_pause,
 ) -> Parts:
     """Construct a whole server over a started store.
 
@@ -248,10 +250,11 @@ async def assemble(
         clock: The reactor's time.
         random: Unpredictable bytes.
         run_in_thread: For hashing passwords.
+        pause: Lets others have their turn while very many people are gone through.
     """
     now = ticks.from_unix(clock.seconds())
     await store.write(enter, config.server.name, store.run_id, now, config.server.domain)
-    base = await assemble_administration(config, store, clock, random, run_in_thread)
+    base = await assemble_administration(config, store, clock, random, run_in_thread, pause)
     parts = Parts(config, base, clock, random)
     await store.write(follow_all_published)
     await parts.channel.topics.load()

@@ -124,4 +124,4 @@ class GroupRoutes:
 
     async def _list_eligible(self, call: Call) -> Answer:
         filters = {"text" if name == "filter" else name: value for name, value in call.query.items()}
-        return 200, self._eligible.list_eligible(**filters)
+        return 200, await self._eligible.list_eligible(**filters)

@@ -131,7 +131,7 @@ class PeopleRoutes:
 
     async def _list_users(self, call: Call) -> Answer:
         filters = {"text" if name == "filter" else name: value for name, value in call.query.items()}
-        return 200, self._people.list_users(**filters)
+        return 200, await self._people.list_users(**filters)
 
     async def _add_user(self, call: Call) -> Answer:
         # The rules know people of other domains; but here is where one signs in, and for those nobody could.

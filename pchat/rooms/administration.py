@@ -28,6 +28,7 @@ from pchat.rooms.role_lists import RoleRules
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.search_gate import SearchGate
 from pchat.rooms.settings import Settings, check_setting, option_of
+from pchat.rooms.slices import Pause, no_pause
 from pchat.rooms.token_administration import TokenAdministration
 from pchat.rooms.tree import NodeTree
 from pchat.rooms.usage import UsageReport
@@ -106,6 +107,7 @@ class Administration:
         clock: Server time.
         random: Unpredictable bytes, for GUIDs and event ids.
         run_in_thread: For hashing passwords; by default it is done at once.
+        pause: Lets others have their turn while very many are gone through; by default nobody waits.
     """
 
     def __init__(
@@ -119,9 +121,16 @@ class Administration:
         clock: IReactorTime,
         random: Random,
         run_in_thread: RunInThread = maybeDeferred,
+        pause: Pause = no_pause,
     ) -> None:
         self._desk = ChangeDesk(
-            store=store, directory=directory, tree=tree, settings=settings, clock=clock, random=random
+            store=store,
+            directory=directory,
+            tree=tree,
+            settings=settings,
+            clock=clock,
+            random=random,
+            pause=pause,
         )
         rules = RoleRules(access, directory)
         self.people = PeopleAdministration(self._desk, run_in_thread)
@@ -131,7 +140,9 @@ class Administration:
         #: One for administrators and users: the store has as many readers as it has.
         self.searches = SearchGate(clock)
         self.rooms = RoomAdministration(self._desk, self.categories, access, rules, self.searches)
-        self.eligible = EligibleAdministration(Eligible(access, directory), self.categories, self.rooms)
+        self.eligible = EligibleAdministration(
+            self._desk, Eligible(access, directory), self.categories, self.rooms
+        )
         self.addins = AddinAdministration(self._desk)
         self.settings = SettingsAdministration(self._desk)
         self.usage = UsageReport(store, directory, tree, clock, self.searches)

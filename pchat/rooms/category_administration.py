@@ -225,7 +225,7 @@ class CategoryAdministration:
                 lost = category.creators - lists.creators
             else:
                 self._planner.check_creators(lists, category, domains)
-            scope = self._planner.planned(actor, category, lists, domains, lost)
+            scope = await self._planner.planned(actor, category, lists, domains, lost)
             creators_lost = removed_shown(category, [("creator", one) for one in lost], self._desk.directory)
             roles_lost = await self._commit_change(actor, category, fields, lists, scope)
             told = {"removed": creators_lost + roles_lost, "new_domains": domains.names()}

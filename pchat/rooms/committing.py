@@ -21,6 +21,7 @@ from pchat.rooms.addins import Addins
 from pchat.rooms.category import Category
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
+from pchat.rooms.slices import Pause, no_pause
 from pchat.rooms.tree import NodeTree
 from pchat.store.addins import AddinRecord, load_addins, read_addins
 from pchat.store.audit import AuditEntry, write_audit
@@ -192,6 +193,7 @@ class ChangeDesk:
         settings: Settings in memory.
         clock: Server time.
         random: Unpredictable bytes, for GUIDs and event ids.
+        pause: Lets others have their turn while very many are gone through.
     """
 
     def __init__(
@@ -203,8 +205,10 @@ class ChangeDesk:
         settings: Settings,
         clock: IReactorTime,
         random: Random,
+        pause: Pause = no_pause,
     ) -> None:
         self.store = store
+        self.pause = pause
         self.directory = directory
         self.tree = tree
         self.addins = Addins()

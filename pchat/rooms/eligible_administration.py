@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pchat.directory.people import Principal
 from pchat.errors import AdministrationRefused
 from pchat.rooms.category_administration import CategoryAdministration
+from pchat.rooms.committing import ChangeDesk
 from pchat.rooms.eligible import Criterion, Eligible
 from pchat.rooms.room import Role
 from pchat.rooms.room_administration import RoomAdministration
 from pchat.rooms.shown import Shown
+from pchat.rooms.slices import in_slices
 from pchat.xccos.codes import ResponseCode
 
 
@@ -15,6 +18,7 @@ class EligibleAdministration:
     """Lists eligible users for operators.
 
     Args:
+        desk: Knows everybody.
         eligible: Finds them.
         categories: Finds categories.
         rooms: Finds rooms.
@@ -23,13 +27,18 @@ class EligibleAdministration:
     """
 
     def __init__(
-        self, eligible: Eligible, categories: CategoryAdministration, rooms: RoomAdministration
+        self,
+        desk: ChangeDesk,
+        eligible: Eligible,
+        categories: CategoryAdministration,
+        rooms: RoomAdministration,
     ) -> None:
+        self._desk = desk
         self._eligible = eligible
         self._categories = categories
         self._rooms = rooms
 
-    def list_eligible(
+    async def list_eligible(
         self,
         *,
         category: str | None = None,
@@ -54,11 +63,15 @@ class EligibleAdministration:
                 "either a category or a room is needed; a category has no presenters",
             )
         criterion = Criterion.of(text)
-        if category is not None:
-            found = self._eligible.in_category(self._categories.category(category), criterion)
-        else:
-            role = Role.PRESENTER if presenters else Role.MEMBER
-            found = self._eligible.for_role(self._rooms.room(room or ""), role, criterion)
+        found: list[Principal] = []
+        async for some in in_slices(list(self._desk.directory.users()), self._desk.pause):
+            # Looked up anew for each slice: it may have been changed meanwhile, or removed.
+            if category is not None:
+                place = self._categories.category(category)
+                found += self._eligible.in_category(place, criterion, among=some)
+            else:
+                role = Role.PRESENTER if presenters else Role.MEMBER
+                found += self._eligible.for_role(self._rooms.room(room or ""), role, criterion, among=some)
         return [
             {
                 "uri": user.uri,

@@ -14,13 +14,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
-
 from pchat.errors import CommandRefused
 from pchat.rooms.eligible import USERS, USERS_AND_GROUPS, Criterion
 from pchat.rooms.role_lists import RoleDelta
 from pchat.rooms.room import Behavior, Privacy, Role
+from pchat.rooms.slices import in_slices, pause_by
 from pchat.xccos.codes import ResponseCode
 from pchat.xccos.room_commands import (
     CreateRoom,
@@ -53,8 +51,6 @@ if TYPE_CHECKING:
     from pchat.xccos.arguments import RoomKey
     from pchat.xccos.parser import Command
 
-#: Principals that a search looks at in one turn of the reactor: some milliseconds.
-SLICE = 2_500
 _PRIVACY_WORDS = {privacy.wire_word: privacy.word for privacy in Privacy}
 _BEHAVIOR_WORDS = {behavior.wire_word: behavior.word for behavior in Behavior}
 _ROLES = {"MEMBER": Role.MEMBER, "MANAGER": Role.MANAGER, "PRESENTER": Role.PRESENTER}
@@ -95,7 +91,7 @@ class Management:
         self._addins = addins
         self._settings = settings
         self._blocks = blocks
-        self._clock = clock
+        self._pause = pause_by(clock)
 
     # -- changing
 
@@ -153,7 +149,7 @@ class Management:
         if wish.max_results is not None:
             limit = min(limit, wish.max_results)
         people: list[Principal] = []
-        for some in self._slices():
+        async for some in in_slices(list(self._directory.principals()), self._pause):
             # Looked at anew with each slice: the asker may have lost his right meanwhile.
             found = (
                 self._eligible.called(criterion, USERS, some)
@@ -163,18 +159,10 @@ class Management:
             people.extend(islice(found, limit + 1 - len(people)))
             if len(people) > limit:
                 break
-            if len(some) == SLICE:
-                pause: Deferred[None] = deferLater(self._clock, 0, lambda: None)
-                await pause
         data = "".join([user_block(self._blocks.user(principal)) for principal in people[:limit]])
         session.reply(
             command, ResponseCode.SUCCESS_OK, data + (limit_exceeded() if len(people) > limit else "")
         )
-
-    def _slices(self) -> Iterator[Sequence[Principal]]:
-        """Cut everybody there is into pieces; the last is empty if need be, so that rights are looked at."""
-        everybody = list(self._directory.principals())
-        return (everybody[start : start + SLICE] for start in range(0, len(everybody) + 1, SLICE))
 
     async def cmd_getaddins(self, session: ChatSession, command: Command, wish: NoArguments) -> None:
         """Tell the add-ins that a manager may choose from."""

@@ -11,6 +11,7 @@ from pchat.rooms.eligible import Criterion
 from pchat.rooms.new_domains import NewDomains
 from pchat.rooms.principals import known_group, principal_named, unknown_principal
 from pchat.rooms.shown import Listing, Shown, audit_shown, policy_shown, principals_shown, user_shown
+from pchat.rooms.slices import in_slices
 from pchat.store.people import principal_audit
 from pchat.xccos.codes import ResponseCode
 
@@ -46,7 +47,7 @@ class PeopleQueries:
             )
         return found
 
-    def list_users(
+    async def list_users(
         self, *, text: str = "", group: str | None = None, disabled: bool | None = None
     ) -> Sequence[Shown]:
         """List accounts, all or those that pass every filter, in the order in which they were made.
@@ -61,13 +62,16 @@ class PeopleQueries:
         """
         criterion = Criterion.of(text)
         wanted = None if group is None else known_group(self._directory, group).id
-        found = (
-            user
-            for user in self._directory.users()
-            if (disabled is None or (user.state is PrincipalState.DISABLED) is disabled)
-            and (wanted is None or wanted in self._directory.affiliations(user))
-            and criterion.matches(user)
-        )
+        found: list[Principal] = []
+        async for some in in_slices(list(self._directory.users()), self._desk.pause):
+            found += (
+                user
+                for user in some
+                if user.state is not PrincipalState.REMOVED
+                and (disabled is None or (user.state is PrincipalState.DISABLED) is disabled)
+                and (wanted is None or wanted in self._directory.affiliations(user))
+                and criterion.matches(user)
+            )
         return Listing(found, lambda user: user_shown(user, self._directory))
 
     async def show_user(self, uri: str) -> Shown:

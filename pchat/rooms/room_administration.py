@@ -357,7 +357,7 @@ class RoomAdministration(RoomQueries):
         check_entries(self._desk.tree, self._desk.settings, len(after.lists) - len(before.lists))
         purged = sorted(wanted.lists.pairs() - after.lists.pairs())
         shown = removed_shown(room, purged, self._desk.directory)
-        subject, plan = self._planner.planned(actor, room, after, purged)
+        subject, plan = await self._planner.planned(actor, room, after, purged)
         committed = await self._desk.commit(subject, actor, carry_out, room.id, plan)
         self._tell(room, before, after)
         if committed.invited:

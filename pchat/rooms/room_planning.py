@@ -35,7 +35,7 @@ class RoomPlanner:
     def __init__(self, desk: ChangeDesk, access: Access, rules: RoleRules) -> None:
         self._desk = desk
         self._rules = rules
-        self._guests = Guests(access, desk.directory)
+        self._guests = Guests(access, desk.directory, desk.pause)
 
     def settled(self, room: Room, wanted: RoomState, given: Given) -> RoomState:
         """Refuse whoever may not be on a list, and drop who only may not stay there.
@@ -64,7 +64,9 @@ class RoomPlanner:
             lists = wanted.lists
         return evolve(wanted, lists=lists)
 
-    def planned(self, actor: str, room: Room, after: RoomState, purged: Pairs) -> tuple[Subject, RoomPlan]:
+    async def planned(
+        self, actor: str, room: Room, after: RoomState, purged: Pairs
+    ) -> tuple[Subject, RoomPlan]:
         """Write down what is to be done, and what compliance and the audit log are told of it.
 
         Args:
@@ -92,7 +94,7 @@ class RoomPlanner:
             added=added,
             removed=removed,
             purged=bool(narrowed),
-            invitations=self._invitations(room, before, after),
+            invitations=await self._invitations(room, before, after),
             events=tuple(self._events(actor, room, (old, new), (added, removed), narrowed)),
         )
         return subject, plan
@@ -122,9 +124,9 @@ class RoomPlanner:
             detail = {"added": {}, "removed": grants(narrowed, uri_of), "reason": word}
             yield self._desk.event("role_change", actor, detail, room)
 
-    def _invitations(self, room: Room, before: RoomState, after: RoomState) -> InvitationChange:
+    async def _invitations(self, room: Room, before: RoomState, after: RoomState) -> InvitationChange:
         return InvitationChange(
-            invited=self._guests.invited(room, after.on(room)),
-            withdrawn=self._guests.withdrawn(before.lists.members, after.lists.members),
+            invited=await self._guests.invited(room, after.on(room)),
+            withdrawn=await self._guests.withdrawn(before.lists.members, after.lists.members),
             limit=self._desk.settings.invitation_limit,
         )

@@ -35,7 +35,7 @@ class ScopePlanner:
         self._desk = desk
         self._access = access
         self._rules = rules
-        self._guests = Guests(access, desk.directory)
+        self._guests = Guests(access, desk.directory, desk.pause)
 
     def check_creators(self, lists: ScopeLists, category: Category, domains: NewDomains) -> None:
         """Refuse creators that are outside the scope (P-2).
@@ -55,7 +55,7 @@ class ScopePlanner:
         lost = self._outside(lists.creators, domains.spelt_out(lists).on(category))
         return evolve(lists, creators=lists.creators - lost)
 
-    def planned(
+    async def planned(
         self,
         actor: str,
         category: Category,
@@ -84,11 +84,11 @@ class ScopePlanner:
             removed=grants(removed, domains.uri),
         )
         event = self._desk.event("scope_change", actor, detail)
-        purge = self._purge(actor, category, domains.spelt_out(lists).on(category))
+        purge = await self._purge(actor, category, domains.spelt_out(lists).on(category))
         purged = bool(purge.roles or lost_creators)
         return ScopeChange(added, removed, (event,), purge, purged, domains.records())
 
-    def _purge(self, actor: str, category: Category, proposed: Category) -> Purge:
+    async def _purge(self, actor: str, category: Category, proposed: Category) -> Purge:
         roles: dict[int, Pairs] = {}
         invitations: dict[int, list[int]] = {}
         events = []
@@ -101,7 +101,7 @@ class ScopePlanner:
             if held == kept:
                 continue
             roles[room.id] = lost = sorted(held.pairs() - kept.pairs())
-            users = self._guests.withdrawn(held.members, kept.members)
+            users = await self._guests.withdrawn(held.members, kept.members)
             if users:
                 invitations[room.id] = users
             detail = {"added": {}, "removed": grants(lost, uri_of), "reason": "scope"}

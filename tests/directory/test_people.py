@@ -85,7 +85,9 @@ class AccountTests(RulesCase):
                 "created_by": "root",
             },
         )
-        self.assertEqual([user["uri"] for user in self.people.list_users()], ["sip:Alice@example.com"])
+        self.assertEqual(
+            [user["uri"] for user in result(self.people.list_users())], ["sip:Alice@example.com"]
+        )
 
     def test_one_account_an_address(self) -> None:
         """The same address in another case is the same account."""
@@ -135,7 +137,7 @@ class AccountTests(RulesCase):
         self.assertIsNone(self.rules.directory.by_uri(ALICE))
         self.assertIs(self.rules.directory.by_id(old.id), old)
         self.assertEqual(old.uri, ALICE)
-        self.assertEqual(self.people.list_users(), [])
+        self.assertEqual(result(self.people.list_users()), [])
         kinds = self.rules.query("select kind from outbox order by server_sequence")
         self.assertEqual(kinds[-2:], [("scope_change",), ("role_change",)])
         new = self.rules.user("alice")

@@ -23,6 +23,7 @@ from pchat.rooms.names import fold
 from pchat.rooms.observers import ChangeObserver, IChangeObserver
 from pchat.rooms.room import Room
 from pchat.rooms.settings import Settings
+from pchat.rooms.slices import Pause, no_pause
 from pchat.rooms.tree import NodeTree
 from pchat.store.sqlite import SqliteStore
 
@@ -106,7 +107,7 @@ class SlowStore:
 class Memory:
     """What a server knows, filled from a store: an `IStore`, or as much of one as a test needs."""
 
-    def __init__(self, store: Any, clock: Clock) -> None:
+    def __init__(self, store: Any, clock: Clock, pause: Pause = no_pause) -> None:
         self.directory = LocalDirectory(DOMAIN)
         self.tree = NodeTree(DOMAIN)
         self.access = Access(self.directory)
@@ -119,6 +120,7 @@ class Memory:
             settings=self.settings,
             clock=clock,
             random=random.Random(7).randbytes,
+            pause=pause,
         )
         result(self.administration.load())
 

@@ -76,7 +76,7 @@ class EligibleTests(RulesCase):
         self.listed = self.rules.administration.eligible.list_eligible
 
     def uris(self, **filters: Any) -> list[str]:
-        return [found["uri"] for found in self.listed(**filters)]
+        return [found["uri"] for found in result(self.listed(**filters))]
 
     def test_the_scope_of_a_category(self) -> None:
         """Everybody whom the scope allows and does not deny, whatever path leads there."""
@@ -133,5 +133,5 @@ class EligibleTests(RulesCase):
             ({"category": "None"}, ResponseCode.ERROR_NO_SUCH_NODE),
             ({"room": "None"}, ResponseCode.ERROR_NO_SUCH_NODE),
         ):
-            error = self.assertRaises(AdministrationRefused, self.listed, **filters)
+            error = self.assertRaises(AdministrationRefused, result, self.listed(**filters))
             self.assertEqual(error.code, code, filters)

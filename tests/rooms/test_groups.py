@@ -251,7 +251,7 @@ class MemberTests(GroupCase):
         self.assertEqual(
             [(found["name"], found["number_of_members"]) for found in listed], [("Traders", 1), ("Floor", 1)]
         )
-        self.assertEqual([user["uri"] for user in self.people.list_users(group="floor")], [ALICE])
+        self.assertEqual([user["uri"] for user in result(self.people.list_users(group="floor"))], [ALICE])
 
     def test_told_where_it_matters(self) -> None:
         """Observers hear of the rooms that name the group, or one around it, on a list or in the scope."""

@@ -6,7 +6,7 @@ from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from pchat import ticks
-from pchat.rooms import management
+from pchat.rooms import slices
 from pchat.rooms.room import Role
 from pchat.testing.memory import now_or_never
 from tests.rooms.service_support import ACTOR, Person, Reply, World, document
@@ -229,7 +229,7 @@ class LongSearches(Managing):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(management, "SLICE", 2)
+        self.patch(slices, "SLICE", 2)
         for name in ("carol", "dave", "erin"):
             self.world.add_user(name)
 

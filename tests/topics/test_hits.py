@@ -136,7 +136,7 @@ class Followed(TopicCase):
     def test_a_payload_is_read_once(self) -> None:
         """What a user published before is not read again when he publishes more."""
         other = self.world.add_room("Other")
-        with mock.patch.object(room_setting, "parse_payload", wraps=room_setting.parse_payload) as read:
+        with mock.patch.object(room_setting, "followed_guid", wraps=room_setting.followed_guid) as read:
             follow(self.bob, other)
         self.assertEqual(read.call_count, 1)
         self.assertEqual([room for _, room in self.rows("followed_rooms")], [self.lobby.id, other.id])
