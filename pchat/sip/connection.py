@@ -34,8 +34,6 @@ log = Logger()
 STRANGER_BODY_BYTES = 16 * 1024
 #: Answers that one reactor turn may produce for a connection, in `ConnectionLimits.unsent_bytes`.
 TURN_FACTOR = 4
-
-
 #: Seconds that a client gets for the rest of a handshake before requests are sent to it regardless.
 QUIET_SECONDS = 10.0
 #: Requests other than INFO that wait meanwhile; a front end sends a handful.
@@ -98,6 +96,18 @@ class SipConnection(StreamProtocol):
     # The transactions' own method, which spares a call a delivery.
     expect_response: Callable[[str, int, str, object], None]
 
+    # How a connection begins.
+    peer = source = local_address = "?"
+    user: Principal | None = None
+    association: Association | None = None
+    connected = 0
+    probing = quiet = False
+    _answered_bytes = _holds = 0
+    _scheduled = _paused = _end_told = _lost = False
+    _ending = ""
+    _close_limit: IDelayedCall | None = None
+    _quiet_limit: IDelayedCall | None = None
+
     def __init__(
         self,
         sink: MessageSink,
@@ -111,14 +121,7 @@ class SipConnection(StreamProtocol):
         self.negotiation = negotiation
         self.limits = limits
         self.transport_name = transport_name
-        self.peer = "?"
-        self.source = "?"
-        self.local_address = "?"
-        self.user: Principal | None = None
-        self.association: Association | None = None
-        self.connected = 0
         self.last_received = clock.seconds()
-        self.probing = False
         self.server_transactions = ServerTransactions(clock)
         self._client_transactions = ClientTransactions(clock, limits.response_seconds)
         self.expect_response = self._client_transactions.start
@@ -127,19 +130,9 @@ class SipConnection(StreamProtocol):
         self._stream = MessageStream(limits.stream)
         self._stream.body_bytes = min(STRANGER_BODY_BYTES, limits.stream.body_bytes)
         self._outgoing: list[bytes] = []
-        self._answered_bytes = 0
-        self._scheduled = False
-        self._paused = False
-        self._holds = 0
-        self._ending = ""
-        self._end_told = False
-        self._lost = False
         self._sign_in_limit = clock.callLater(limits.sign_in_seconds, self._sign_in_too_late)
-        self._close_limit: IDelayedCall | None = None
         #: Told the peer's address when the socket is gone; whoever counts connections sets it.
         self.on_lost: Callable[[str], None] = lambda source: None
-        self.quiet = False
-        self._quiet_limit: IDelayedCall | None = None
         self._held: list[tuple[Request, object | None]] = []
 
     # -- Twisted calls

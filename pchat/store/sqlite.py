@@ -67,6 +67,11 @@ class SqliteStore:
 
     log = Logger()
 
+    # How a store begins.
+    _open = False
+    _stopping: Deferred[None] | None = None
+    _threads_left = _waiting = _reading = 0
+
     def __init__(
         self,
         path: str | Path,
@@ -102,11 +107,6 @@ class SqliteStore:
         self._inline_reader = SnapshotReader(self._writer.usable_connection, self._writer.close, shared=True)
         self._writes: SimpleQueue[Job | None] = SimpleQueue()
         self._reads: SimpleQueue[BodyJob | None] = SimpleQueue()
-        self._open = False
-        self._stopping: Deferred[None] | None = None
-        self._threads_left = 0
-        self._waiting = 0
-        self._reading = 0
         #: Names this run of the server in ``servers`` and ``participants``.
         self.run_id = random(16).hex()
 
