@@ -19,3 +19,4 @@ shows it and where we differ; `docs/administration.md` has every parameter of it
 * The administration side was attacked: copies of the store are made and put back safely (`pchatctl backup`, `restore`), web connections are bounded per address and by what clients take, and a token that is revoked stops what still waits with it.
 * `pchatctl` names what is wrong and by its own name, tells which roles went by the names of rooms and groups, shows lists by name, settings with defaults and ranges, and the audit log in a width that can be read.
 * `pchatctl user import` makes many accounts from CSV or JSON lines; messages are counted before they are removed (`--dry-run` counts only); new domains in scopes are remarked upon; shells complete names.
+* Numbers of rooms, people, categories, add-ins and tokens are never given again; long lists of people are gone through in slices, and parts of the audit log are bounded in bytes, so that others never wait for them.

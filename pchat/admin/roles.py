@@ -31,6 +31,13 @@ def print_role(role: str, found: list[dict[str, Any]]) -> None:
     print_table(headings, rows, f"The room has no {role}s.", whole=(heading,))
 
 
+def _print_changed(role: str, room: str, found: list[dict[str, Any]]) -> None:
+    if len(found) <= LONGEST_SHOWN:
+        print_role(role, found)
+    else:
+        print_line(f"The room {room} has {len(found)} {role}s now.")
+
+
 def role_commands(role: str, description: str) -> Noun:
     """Make the commands of one role list.
 
@@ -39,12 +46,6 @@ def role_commands(role: str, description: str) -> Noun:
         description: What those on the list may do.
     """
     group = Noun(role, help=description)
-
-    def print_changed(room: str, found: list[dict[str, Any]]) -> None:
-        if len(found) <= LONGEST_SHOWN:
-            print_role(role, found)
-        else:
-            print_line(f"The room {room} has {len(found)} {role}s now.")
 
     @group.command("list", help=f"List the {role}s of a room.")
     @click.argument("room", shell_complete=ROOM)
@@ -60,7 +61,7 @@ def role_commands(role: str, description: str) -> Noun:
     def add(session: Session, room: str, principals: tuple[str, ...]) -> None:
         path = address("rooms", room, "roles", role)
         found = session.ask("POST", path, {"principals": list(principals)})
-        session.show(found, lambda entries: print_changed(room, entries))
+        session.show(found, lambda entries: _print_changed(role, room, entries))
 
     @group.command("remove", help=f"Take {role}s away: all of those named, or none.")
     @click.argument("room", shell_complete=ROOM)
@@ -69,6 +70,6 @@ def role_commands(role: str, description: str) -> Noun:
     def remove(session: Session, room: str, principals: tuple[str, ...]) -> None:
         path = address("rooms", room, "roles", role, "remove")
         found = session.ask("POST", path, {"principals": list(principals)})
-        session.show(found, lambda entries: print_changed(room, entries))
+        session.show(found, lambda entries: _print_changed(role, room, entries))
 
     return group
