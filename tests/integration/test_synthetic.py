@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.real_client_case import server_for
 from tests.integration.server_process import ServerFailed, ServerProcess
 
 
-class SyntheticTransactions(TestCase):
+class SyntheticTransactions(SynchronousTestCase):
     """Two users exchange a message through the real listener."""
 
-    server: ServerProcess
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.server = ServerProcess("--demo")
-        cls.server.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.discard()
+    def setUp(self) -> None:
+        self.server, _ = server_for(__name__)
 
     def address(self, name: str) -> str:
         """Tell the address of a demo account."""
