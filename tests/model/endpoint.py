@@ -44,6 +44,9 @@ class Endpoint:
         invited = person.invite().status if registered == 200 else 0
         if invited == 200:
             self.person = person
+        else:
+            # A client whose user has no chat stays signed in; so many of them are more than one user may have.
+            person.lose()
         return registered, invited
 
     def entered(self, room: str, blocks: Iterable[etree._Element]) -> None:
