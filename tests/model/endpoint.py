@@ -45,7 +45,7 @@ class Endpoint:
         if invited == 200:
             self.person = person
         else:
-            # A client whose user has no chat stays signed in; so many of them are more than one user may have.
+            # Signed in without chat; a user may have only so many endpoints.
             person.lose()
         return registered, invited
 
