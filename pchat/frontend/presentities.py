@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pchat.endings import at_the_end
 from pchat.errors import OutcomeUnknown, SipRefused, StoreError
 from pchat.frontend.aggregate import CATEGORY, aggregates
 from pchat.frontend.containers import Containers, MembershipChange
@@ -270,7 +271,7 @@ class Presentities:
         if bounded and len(presentity.lock.waiting) >= self._limits.waiting:
             raise SipRefused(503, "Service Unavailable", retry_after=5)
         await presentity.lock.acquire()
-        try:
+        with at_the_end(lambda: self._let_go(presentity)):
             presentity.tidying = False
             if not presentity.loaded:
                 await self._load(presentity)
@@ -278,9 +279,10 @@ class Presentities:
             presentity.table.apply(orphaned)
             self._changed(presentity, orphaned.touched, "")
             yield presentity
-        finally:
-            self._arm(presentity)
-            presentity.lock.release()
+
+    def _let_go(self, presentity: Presentity) -> None:
+        self._arm(presentity)
+        presentity.lock.release()
 
     async def _load(self, presentity: Presentity) -> None:
         now = self.now()

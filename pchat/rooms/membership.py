@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pchat import ticks
+from pchat.endings import at_the_end
 from pchat.errors import CommandRefused, OutcomeUnknown, StoreUnavailable
 from pchat.rooms.access import Right
 from pchat.rooms.notices import Notices
@@ -282,13 +283,15 @@ class Membership:
         pairs = {(roster.room.id, user_id) for roster in rosters}
         rows = self._participations(session, rosters)
         self._joining |= pairs
-        try:
+
+        def outcome_known() -> None:
+            self._joining -= pairs
+            self._tell_outcome()
+
+        with at_the_end(outcome_known):
             await self._store.write(joined, self._store.server_id, self._store.run_id, rows)
             for roster in rosters:
                 roster.recorded.add(user_id)
-        finally:
-            self._joining -= pairs
-            self._tell_outcome()
 
     async def _earlier_parts(self, session: ChatSession, keys: Sequence[RoomKey]) -> None:
         """Wait until the user's parts from these rooms are recorded: a join comes after them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
 from twisted.python.failure import Failure
 
+from pchat.endings import at_the_end
 from pchat.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -67,19 +68,16 @@ class SearchGate:
         own = self._own.setdefault(who, DeferredLock())
         self._searches[who] += 1
         try:
-            await self._patiently(own.acquire())
-            try:
-                await self._patiently(self._places.acquire())
-                try:
-                    return await search()
-                finally:
-                    self._places.release()
-            finally:
-                own.release()
+            return await self._within(own, lambda: self._within(self._places, search))
         finally:
             self._searches[who] -= 1
             if not self._searches[who]:
                 del self._searches[who], self._own[who]
+
+    async def _within(self, place: DeferredLock | DeferredSemaphore, work: Callable[[], Awaitable[T]]) -> T:
+        await self._patiently(place.acquire())
+        with at_the_end(place.release):
+            return await work()
 
     def _patiently(self, turn: Deferred[Any]) -> Deferred[Any]:
         return turn.addTimeout(PATIENCE_SECONDS, self._clock, _too_late)

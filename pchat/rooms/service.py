@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pchat.endings import at_the_end
 from pchat.errors import AdministrationRefused, CommandRefused, StoreError
 from pchat.rooms.session import ChatSession
 from pchat.xccos.codes import ResponseCode
@@ -120,14 +121,12 @@ class ChannelService:
 
         async def answered() -> None:
             await self._turns.begin(session.user.id)
-            try:
+            with at_the_end(lambda: self._turns.end(session.user.id)):
                 if session.ended:
                     return
                 if operation is None:
                     raise CommandRefused(ResponseCode.ERROR_MSG_NOT_SUPPORTED, command.name[:40])
                 await operation(session, command, read_command(command))
-            finally:
-                self._turns.end(session.user.id)
 
         def failed(failure: Failure) -> None:
             error = failure.value

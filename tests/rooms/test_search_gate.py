@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -83,3 +85,24 @@ class GateTests(SynchronousTestCase):
     def test_a_reader_is_left(self) -> None:
         """However many search, one reader of the store is there for joins."""
         self.assertLess(SEARCHES, READER_COUNT)
+
+
+class AbandonedTests(SynchronousTestCase):
+    """A server that is thrown away with searches under way, as tests do."""
+
+    def test_nobody_is_let_in(self) -> None:
+        """Searches that are collected unfinished let nobody else in, and nothing is said about it."""
+        begun = 0
+
+        def begin() -> Deferred[str]:
+            nonlocal begun
+            begun += 1
+            return Deferred()
+
+        gate = SearchGate(Clock(), searches=1)
+        asked = [ensureDeferred(gate.run(begin, who)) for who in ("alice", "alice", "bob", None)]
+        self.assertEqual((4, 1), (len(asked), begun))
+        del gate, asked
+        gc.collect()
+        self.assertEqual(1, begun)
+        self.assertEqual(self.flushLoggedErrors(), [])
